@@ -1,0 +1,275 @@
+/* Makes topics and fills them from files, for the integration tests. See USAGE. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "tests/tools/tool.h"
+
+static const char USAGE[] =
+	"usage: kafka_admin --brokers B --create T [--partitions N] [--config NAME=VALUE...]\n"
+	"       kafka_admin --brokers B --delete T\n"
+	"       kafka_admin --brokers B --produce FILE --topic T [--key-field F1,F2... | --key K] [--whole]\n"
+	"                   [--partition P] [--header NAME=VALUE...] [--property NAME=VALUE...]\n"
+	"  --produce    one record a line, its value the line; FILE may be - for stdin\n"
+	"  --key-field  the key: the first of these fields that the line has (a text, or an integer)\n"
+	"  --whole      the whole file as one record\n"
+	"  --property   any property of librdkafka; the partitioner is murmur2_random\n";
+
+struct request {
+	const char *brokers;
+	const char *create;
+	const char *delete;
+	const char *produce;
+	const char *topic;
+	const char *key_fields;
+	const char *key;
+	int partitions;
+	int partition;
+	bool whole;
+	const char **settings; /* NAME=VALUE of --config, --header or --property */
+	int setting_count;
+	rd_kafka_headers_t *headers;
+	rd_kafka_conf_t *conf;
+};
+
+struct producer {
+	rd_kafka_t *client;
+	const struct request *request;
+	unsigned long record_count;
+	unsigned long failure_count;
+};
+
+static void queue_result_check(rd_kafka_queue_t *queue, const char *topic)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TOOL_TIMEOUT_MS);
+	if (!event)
+		tool_fail("%s: no answer", topic);
+	if (rd_kafka_event_error(event))
+		tool_fail("%s: %s", topic, rd_kafka_event_error_string(event));
+	size_t count = 0;
+	const rd_kafka_CreateTopics_result_t *created = rd_kafka_event_CreateTopics_result(event);
+	const rd_kafka_DeleteTopics_result_t *deleted = rd_kafka_event_DeleteTopics_result(event);
+	const rd_kafka_topic_result_t **results =
+		created ? rd_kafka_CreateTopics_result_topics(created, &count)
+			: rd_kafka_DeleteTopics_result_topics(deleted, &count);
+	for (size_t i = 0; i < count; i++)
+		if (rd_kafka_topic_result_error(results[i]))
+			tool_fail("%s: %s", topic, rd_kafka_err2str(rd_kafka_topic_result_error(results[i])));
+	rd_kafka_event_destroy(event);
+}
+
+static void topic_create(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct request *request)
+{
+	char error[256];
+	rd_kafka_NewTopic_t *topic =
+		rd_kafka_NewTopic_new(request->create, request->partitions, 1, error, sizeof error);
+	if (!topic)
+		tool_fail("%s: %s", request->create, error);
+	for (int i = 0; i < request->setting_count; i++) {
+		char *name, *value;
+		tool_split(request->settings[i], '=', &name, &value);
+		rd_kafka_NewTopic_set_config(topic, name, value);
+		free(name);
+	}
+	rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
+	queue_result_check(queue, request->create);
+	rd_kafka_NewTopic_destroy(topic);
+}
+
+static void topic_delete(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct request *request)
+{
+	rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(request->delete);
+	rd_kafka_DeleteTopics(client, &topic, 1, NULL, queue);
+	queue_result_check(queue, request->delete);
+	rd_kafka_DeleteTopic_destroy(topic);
+}
+
+static int admin_run(const struct request *request)
+{
+	rd_kafka_t *client = tool_client(RD_KAFKA_PRODUCER, request->conf, request->brokers);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+	if (request->create)
+		topic_create(client, queue, request);
+	else
+		topic_delete(client, queue, request);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(client);
+	return 0;
+}
+
+static void record_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *ctx)
+{
+	(void)client;
+	struct producer *producer = ctx;
+	if (message->err && producer->failure_count++ == 0)
+		fprintf(stderr, "a record was not taken: %s\n", rd_kafka_err2str(message->err));
+}
+
+static char *field_text(const json_t *field)
+{
+	if (json_is_string(field) && json_string_length(field) > 0)
+		return strdup(json_string_value(field));
+	char digits[32];
+	snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(field));
+	return json_is_integer(field) ? strdup(digits) : NULL;
+}
+
+/* The key of a line as a new text, or NULL. */
+static char *line_key(const char *fields, const char *line, size_t len)
+{
+	json_t *object = json_loadb(line, len, 0, NULL);
+	char *names = strdup(fields), *rest = names, *key = NULL;
+	for (char *name; !key && (name = strsep(&rest, ","));)
+		key = field_text(json_object_get(object, name));
+	free(names);
+	json_decref(object);
+	return key;
+}
+
+static void record_send(struct producer *producer, char *value, size_t len)
+{
+	const struct request *request = producer->request;
+	char *made = request->key_fields ? line_key(request->key_fields, value, len) : NULL;
+	const char *key = made ? made : request->key;
+	rd_kafka_resp_err_t error;
+	do {
+		rd_kafka_headers_t *headers = rd_kafka_headers_copy(request->headers);
+		error = rd_kafka_producev(producer->client, RD_KAFKA_V_TOPIC(request->topic),
+			RD_KAFKA_V_PARTITION(request->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_VALUE(value, len), RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
+			RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+		if (error)
+			rd_kafka_headers_destroy(headers);
+		rd_kafka_poll(producer->client, error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
+	} while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+	if (error)
+		tool_fail("%s: %s", request->topic, rd_kafka_err2str(error));
+	producer->record_count++;
+	free(made);
+}
+
+static void file_send(struct producer *producer, FILE *file)
+{
+	char *line = NULL;
+	size_t size = 0;
+	/* A whole file is one line that ends at no character but the end. */
+	if (producer->request->whole) {
+		size_t len = 0, got;
+		do {
+			line = tool_allocate(line, len + 65536);
+			got = fread(line + len, 1, 65536, file);
+			len += got;
+		} while (got > 0);
+		record_send(producer, line, len);
+	} else {
+		for (ssize_t len; (len = getline(&line, &size, file)) > 0;) {
+			len -= line[len - 1] == '\n';
+			if (len > 0)
+				record_send(producer, line, (size_t)len);
+		}
+	}
+	free(line);
+	if (ferror(file))
+		tool_fail("%s: %s", producer->request->produce, strerror(errno));
+}
+
+static void headers_build(struct request *request)
+{
+	request->headers = rd_kafka_headers_new((size_t)request->setting_count);
+	for (int i = 0; i < request->setting_count; i++) {
+		char *name, *value;
+		tool_split(request->settings[i], '=', &name, &value);
+		rd_kafka_header_add(request->headers, name, -1, value, -1);
+		free(name);
+	}
+}
+
+static int produce_run(struct request *request)
+{
+	struct producer producer = {.request = request};
+	FILE *file = strcmp(request->produce, "-") == 0 ? stdin : fopen(request->produce, "rb");
+	if (!file)
+		tool_fail("%s: %s", request->produce, strerror(errno));
+	headers_build(request);
+	rd_kafka_conf_set_opaque(request->conf, &producer);
+	rd_kafka_conf_set_dr_msg_cb(request->conf, record_delivered);
+	producer.client = tool_client(RD_KAFKA_PRODUCER, request->conf, request->brokers);
+	file_send(&producer, file);
+	if (rd_kafka_flush(producer.client, TOOL_TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		tool_fail("%s: %d records are not sent", request->topic, rd_kafka_outq_len(producer.client));
+	rd_kafka_headers_destroy(request->headers);
+	rd_kafka_destroy(producer.client);
+	if (file != stdin)
+		fclose(file);
+	printf("%lu\n", producer.record_count);
+	return producer.failure_count ? 1 : 0;
+}
+
+static void property_set(rd_kafka_conf_t *conf, const char *setting)
+{
+	char *name, *value;
+	tool_split(setting, '=', &name, &value);
+	tool_conf_set(conf, name, value);
+	free(name);
+}
+
+static bool option_take(struct request *request, int option)
+{
+	switch (option) {
+	case 'b': request->brokers = optarg; return true;
+	case 'c': request->create = optarg; return true;
+	case 'd': request->delete = optarg; return true;
+	case 'p': request->produce = optarg; return true;
+	case 't': request->topic = optarg; return true;
+	case 'f': request->key_fields = optarg; return true;
+	case 'k': request->key = optarg; return true;
+	case 'w': request->whole = true; return true;
+	case 'n': request->partitions = (int)strtol(optarg, NULL, 10); return true;
+	case 'i': request->partition = (int)strtol(optarg, NULL, 10); return true;
+	case 'x': property_set(request->conf, optarg); return true;
+	case 's': request->settings[request->setting_count++] = optarg; return true;
+	default: return false;
+	}
+}
+
+static bool request_parse(struct request *request, int argc, char **argv)
+{
+	static const struct option OPTIONS[] = {
+		{"brokers", required_argument, NULL, 'b'}, {"create", required_argument, NULL, 'c'},
+		{"delete", required_argument, NULL, 'd'}, {"produce", required_argument, NULL, 'p'},
+		{"topic", required_argument, NULL, 't'}, {"key-field", required_argument, NULL, 'f'},
+		{"key", required_argument, NULL, 'k'}, {"whole", no_argument, NULL, 'w'},
+		{"partitions", required_argument, NULL, 'n'}, {"partition", required_argument, NULL, 'i'},
+		{"property", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 's'},
+		{"header", required_argument, NULL, 's'}, {0},
+	};
+	for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;)
+		if (!option_take(request, option))
+			return false;
+	int verb_count = !!request->create + !!request->delete + !!request->produce;
+	return request->brokers && verb_count == 1 && optind == argc && (!request->produce || request->topic);
+}
+
+int main(int argc, char **argv)
+{
+	struct request request = {
+		.partitions = 1, .partition = RD_KAFKA_PARTITION_UA, .conf = rd_kafka_conf_new(),
+		.settings = tool_allocate(NULL, (size_t)argc * sizeof *request.settings),
+	};
+	tool_conf_set(request.conf, "partitioner", "murmur2_random");
+	tool_conf_set(request.conf, "queue.buffering.max.messages", "1000000");
+	tool_conf_set(request.conf, "linger.ms", "20");
+	tool_conf_set(request.conf, "message.max.bytes", "16777216");
+	if (!request_parse(&request, argc, argv)) {
+		fputs(USAGE, stderr);
+		return TOOL_USAGE;
+	}
+	int code = request.produce ? produce_run(&request) : admin_run(&request);
+	free(request.settings);
+	return code;
+}
