@@ -1,0 +1,220 @@
+#include "core/base/decimal.h"
+
+enum {
+	MICRO_DIGITS = 6,
+	MICROS_PER_UNIT = 1000000,
+	INT64_DIGITS = 19,
+	SHORT_AMOUNT_LEN = 12, /* so many digits are less than the greatest amount */
+	DOUBLE_DIGITS = 309, /* of the largest double, before the point */
+};
+
+static const int64_t EXPONENT_MAX = 1000000000000000;
+static const int64_t COUNT_MAX = INT64_C(1) << 53;
+
+/* 2^1024 - 2^970: from here on the nearest double is infinite. Its last digit is no 0. */
+static const char DOUBLE_LIMIT[] =
+	"179769313486231580793728971405303415079934132710037826936173778980444968292764750946649017"
+	"977587207096330286416692887910946555547851940402630657488671505820681908902000708383676273"
+	"854845817711531764475730270069855571366959622842914819860834936475292719074168444365510704"
+	"342711559699508093042880177904174497792";
+
+static bool is_digit(const char *p, const char *end)
+{
+	return p < end && (unsigned char)(*p - '0') < 10;
+}
+
+static const char *skip_digits(const char *p, const char *end)
+{
+	while (is_digit(p, end))
+		p++;
+	return p;
+}
+
+/* NULL where the exponent has no digit. */
+static const char *scan_exponent(const char *p, const char *end, int64_t *exponent)
+{
+	bool is_negative = p < end && *p == '-';
+	if (p < end && (*p == '-' || *p == '+'))
+		p++;
+	if (!is_digit(p, end))
+		return NULL;
+	int64_t value = 0;
+	for (; is_digit(p, end); p++)
+		if (value < EXPONENT_MAX / 10)
+			value = value * 10 + (*p - '0');
+		else
+			value = EXPONENT_MAX;
+	*exponent = is_negative ? -value : value;
+	return p;
+}
+
+static void set_magnitude(struct decimal *decimal, const char *digits, const char *point, int64_t exponent)
+{
+	const char *lead = digits;
+	while (lead < decimal->stop && (*lead == '0' || *lead == '.'))
+		lead++;
+	decimal->lead = lead < decimal->stop ? lead : NULL;
+	if (!decimal->lead)
+		decimal->magnitude = 0;
+	else
+		decimal->magnitude = point - lead + (lead > point) + exponent;
+}
+
+size_t decimal_scan(struct slice text, struct decimal *decimal)
+{
+	const char *end = text.data + text.len;
+	const char *digits = text.data;
+	int64_t exponent = 0;
+	decimal->is_negative = text.len > 0 && *digits == '-';
+	digits += decimal->is_negative;
+	const char *point = skip_digits(digits, end);
+	if (point == digits || (*digits == '0' && point - digits > 1))
+		return 0;
+	const char *p = point;
+	if (p < end && *p == '.') {
+		p = skip_digits(point + 1, end);
+		if (p == point + 1)
+			return 0;
+	}
+	decimal->stop = p;
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p = scan_exponent(p + 1, end, &exponent);
+		if (!p)
+			return 0;
+	}
+	decimal->is_integer = p == point;
+	set_magnitude(decimal, digits, point, exponent);
+	return (size_t)(p - text.data);
+}
+
+bool decimal_overflows_double(const struct decimal *decimal)
+{
+	if (decimal->magnitude != DOUBLE_DIGITS)
+		return decimal->magnitude > DOUBLE_DIGITS;
+	const char *limit = DOUBLE_LIMIT;
+	for (const char *p = decimal->lead; p < decimal->stop && *limit; p++) {
+		if (*p == '.')
+			continue;
+		if (*p != *limit)
+			return *p > *limit;
+		limit++;
+	}
+	return *limit == '\0';
+}
+
+/* The usual amount: digits, perhaps a point and up to six more. False for all else. */
+static bool parse_short_micros(struct slice text, int64_t *micros)
+{
+	const char *end = text.data + text.len;
+	const char *point = skip_digits(text.data, end);
+	bool has_bad_start = point == text.data || (*text.data == '0' && point > text.data + 1);
+	if (has_bad_start || text.len > SHORT_AMOUNT_LEN)
+		return false;
+	int64_t value = 0;
+	for (const char *p = text.data; p < point; p++)
+		value = value * 10 + (*p - '0');
+	size_t fraction_len = point == end ? 0 : (size_t)(end - point) - 1;
+	if (fraction_len > MICRO_DIGITS || (point < end && (*point != '.' || fraction_len == 0)))
+		return false;
+	for (const char *p = end - fraction_len; p < end; p++) {
+		if (!is_digit(p, end))
+			return false;
+		value = value * 10 + (*p - '0');
+	}
+	static const int64_t scale[MICRO_DIGITS + 1] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+	*micros = value * scale[fraction_len];
+	return true;
+}
+
+/* The first `count` digits, zeros after the last, and then one up if the next is 5 or more. */
+static uint64_t round_digits(const struct decimal *decimal, int64_t count)
+{
+	uint64_t value = 0;
+	const char *p = decimal->lead;
+	for (int64_t i = 0; i <= count; i++) {
+		p += p < decimal->stop && *p == '.';
+		unsigned digit = p < decimal->stop ? (unsigned)(*p++ - '0') : 0;
+		if (i < count)
+			value = value * 10 + digit;
+		else
+			value += digit >= 5;
+	}
+	return value;
+}
+
+bool decimal_parse_micros(struct slice text, int64_t *micros)
+{
+	struct decimal decimal;
+	if (parse_short_micros(text, micros))
+		return true;
+	if (text.len == 0 || decimal_scan(text, &decimal) != text.len)
+		return false;
+	int64_t digit_count = decimal.magnitude + MICRO_DIGITS;
+	*micros = 0;
+	if (!decimal.lead)
+		return true;
+	if (decimal.is_negative || digit_count > INT64_DIGITS)
+		return false;
+	if (digit_count < 0)
+		return true;
+	uint64_t value = round_digits(&decimal, digit_count);
+	*micros = (int64_t)value;
+	return value <= INT64_MAX;
+}
+
+bool decimal_parse_count(struct slice text, int64_t *count)
+{
+	struct decimal decimal;
+	if (text.len == 0 || decimal_scan(text, &decimal) != text.len || !decimal.is_integer)
+		return false;
+	*count = 0;
+	if (!decimal.lead)
+		return true;
+	if (decimal.is_negative || decimal.magnitude >= INT64_DIGITS)
+		return false;
+	for (const char *p = decimal.lead; p < decimal.stop; p++)
+		*count = *count * 10 + (*p - '0');
+	return *count <= COUNT_MAX;
+}
+
+static size_t format_digits(uint64_t value, unsigned min_digits, char *out)
+{
+	char text[20];
+	size_t len = 0;
+	for (; value > 0 || len < min_digits; value /= 10)
+		text[len++] = (char)('0' + value % 10);
+	for (size_t i = 0; i < len; i++)
+		out[i] = text[len - 1 - i];
+	return len;
+}
+
+size_t decimal_format_micros(int64_t micros, char out[DECIMAL_TEXT_BYTES])
+{
+	uint64_t size = micros < 0 ? 0 - (uint64_t)micros : (uint64_t)micros;
+	size_t len = 0;
+	if (micros < 0)
+		out[len++] = '-';
+	len += format_digits(size / MICROS_PER_UNIT, 1, out + len);
+	if (size % MICROS_PER_UNIT == 0)
+		return len;
+	out[len++] = '.';
+	len += format_digits(size % MICROS_PER_UNIT, MICRO_DIGITS, out + len);
+	while (out[len - 1] == '0')
+		len--;
+	return len;
+}
+
+bool decimal_divide(int64_t numerator, int64_t denominator, int64_t scale, int64_t *out)
+{
+	if (denominator == 0)
+		return false;
+	__int128 product = (__int128)numerator * scale;
+	__int128 quotient = product / denominator;
+	__int128 rest = product % denominator;
+	__int128 twice = (rest < 0 ? -rest : rest) * 2;
+	__int128 divisor = denominator < 0 ? -(__int128)denominator : denominator;
+	if (twice >= divisor)
+		quotient += (product < 0) == (denominator < 0) ? 1 : -1;
+	*out = (int64_t)quotient;
+	return quotient == *out;
+}

@@ -1,0 +1,167 @@
+#include "core/base/rfc3339.h"
+
+#include "core/base/civil.h"
+
+enum {
+	SECOND_MS = 1000,
+	DAY_MINUTES = 1440,
+	DAY_MS = 86400000,
+	MILLISECOND_DIGITS = 12, /* an integer with as many or more is in milliseconds */
+	TIME_DIGITS_MAX = 15,    /* of TIME_MAX_MS */
+	SHORTEST_LEN = 20,       /* 2026-01-01T00:00:00Z */
+	SECONDS_END = 19,
+};
+
+static bool is_digit(char c)
+{
+	return (unsigned char)(c - '0') < 10;
+}
+
+/* Clears *is_number where one is no digit. */
+static unsigned parse_digits(const char *p, unsigned count, bool *is_number)
+{
+	unsigned value = 0;
+	for (unsigned i = 0; i < count; i++) {
+		*is_number = *is_number && is_digit(p[i]);
+		value = value * 10 + (unsigned char)(p[i] - '0');
+	}
+	return value;
+}
+
+static bool parse_integer(struct slice text, int64_t *time_ms)
+{
+	const char *p = text.data;
+	const char *end = p + text.len;
+	while (p < end && *p == '0')
+		p++;
+	size_t digit_count = (size_t)(end - p);
+	if (digit_count > TIME_DIGITS_MAX)
+		return false;
+	int64_t value = 0;
+	for (; p < end; p++) {
+		if (!is_digit(*p))
+			return false;
+		value = value * 10 + (*p - '0');
+	}
+	*time_ms = digit_count >= MILLISECOND_DIGITS ? value : value * SECOND_MS;
+	return *time_ms <= TIME_MAX_MS;
+}
+
+static bool parse_date(const char *p, int64_t *days)
+{
+	bool is_date = p[4] == '-' && p[7] == '-';
+	unsigned year = parse_digits(p, 4, &is_date);
+	unsigned month = parse_digits(p + 5, 2, &is_date);
+	unsigned day = parse_digits(p + 8, 2, &is_date);
+	if (!is_date || month < 1 || month > 12)
+		return false;
+	*days = civil_to_days(year, month, day);
+	return day >= 1 && day <= civil_month_days(year, month);
+}
+
+static bool parse_clock(const char *p, int64_t *time_ms)
+{
+	bool is_clock = p[2] == ':' && p[5] == ':';
+	unsigned hour = parse_digits(p, 2, &is_clock);
+	unsigned minute = parse_digits(p + 3, 2, &is_clock);
+	unsigned second = parse_digits(p + 6, 2, &is_clock);
+	*time_ms = ((hour * 60 + minute) * INT64_C(60) + second) * SECOND_MS;
+	return is_clock && hour < 24 && minute < 60 && second < 60;
+}
+
+/* The bytes of a fraction with its point, 0 if there is none. */
+static size_t parse_fraction(struct slice text, int64_t *fraction_ms)
+{
+	*fraction_ms = 0;
+	if (text.len < 2 || text.data[0] != '.' || !is_digit(text.data[1]))
+		return 0;
+	int64_t unit_ms = SECOND_MS / 10;
+	size_t len = 1;
+	for (; len < text.len && is_digit(text.data[len]); len++, unit_ms /= 10)
+		*fraction_ms += (text.data[len] - '0') * unit_ms;
+	return len;
+}
+
+static bool parse_offset(struct slice text, int64_t *offset_minutes)
+{
+	*offset_minutes = 0;
+	if (text.len == 1)
+		return text.data[0] == 'Z' || text.data[0] == 'z';
+	bool is_offset = text.len == 6 && (text.data[0] == '+' || text.data[0] == '-') && text.data[3] == ':';
+	if (!is_offset)
+		return false;
+	unsigned hours = parse_digits(text.data + 1, 2, &is_offset);
+	unsigned minutes = parse_digits(text.data + 4, 2, &is_offset);
+	*offset_minutes = (int64_t)(hours * 60 + minutes) * (text.data[0] == '-' ? -1 : 1);
+	return is_offset && hours < 24 && minutes < 60;
+}
+
+static bool parse_rfc3339(struct slice text, int64_t *time_ms)
+{
+	int64_t days, clock_ms, fraction_ms, offset_minutes;
+	char between = text.data[10];
+	if (between != 'T' && between != 't' && between != ' ')
+		return false;
+	if (!parse_date(text.data, &days) || !parse_clock(text.data + 11, &clock_ms))
+		return false;
+	struct slice rest = {text.data + SECONDS_END, text.len - SECONDS_END};
+	size_t fraction_len = parse_fraction(rest, &fraction_ms);
+	if (!parse_offset((struct slice){rest.data + fraction_len, rest.len - fraction_len}, &offset_minutes))
+		return false;
+	*time_ms = days * DAY_MS + clock_ms + fraction_ms - offset_minutes * (DAY_MS / DAY_MINUTES);
+	return *time_ms >= 0 && *time_ms <= TIME_MAX_MS;
+}
+
+bool time_parse(struct slice text, int64_t *time_ms)
+{
+	if (text.len >= SHORTEST_LEN && text.data[4] == '-')
+		return parse_rfc3339(text, time_ms);
+	return text.len > 0 && parse_integer(text, time_ms);
+}
+
+static char *put_digits(char *p, uint64_t value, unsigned min_digits)
+{
+	unsigned count = 1;
+	for (uint64_t rest = value / 10; rest > 0; rest /= 10)
+		count++;
+	count = count < min_digits ? min_digits : count;
+	for (unsigned i = count; i > 0; i--, value /= 10)
+		p[i - 1] = (char)('0' + value % 10);
+	return p + count;
+}
+
+static char *put_date(char *p, int64_t days)
+{
+	int64_t year;
+	unsigned month, day;
+	civil_from_days(days, &year, &month, &day);
+	if (year < 0)
+		*p++ = '-';
+	p = put_digits(p, (uint64_t)(year < 0 ? -year : year), 4);
+	*p++ = '-';
+	p = put_digits(p, month, 2);
+	*p++ = '-';
+	return put_digits(p, day, 2);
+}
+
+size_t time_format_rfc3339(int64_t time_ms, char out[TIME_TEXT_BYTES])
+{
+	int64_t days = civil_floor(time_ms, DAY_MS);
+	int64_t rest_ms = time_ms % DAY_MS;
+	uint64_t day_ms = (uint64_t)(rest_ms < 0 ? rest_ms + DAY_MS : rest_ms);
+	uint64_t day_seconds = day_ms / SECOND_MS;
+	char *p = put_date(out, days);
+	*p++ = 'T';
+	p = put_digits(p, day_seconds / 3600, 2);
+	*p++ = ':';
+	p = put_digits(p, day_seconds / 60 % 60, 2);
+	*p++ = ':';
+	p = put_digits(p, day_seconds % 60, 2);
+	if (day_ms % SECOND_MS) {
+		*p++ = '.';
+		p = put_digits(p, day_ms % SECOND_MS, 3);
+	}
+	*p++ = 'Z';
+	*p = '\0';
+	return (size_t)(p - out);
+}
