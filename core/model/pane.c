@@ -1,0 +1,144 @@
+#include "core/model/pane.h"
+
+#include <stdlib.h>
+
+struct pane *pane_create(void)
+{
+	struct pane *pane = calloc(1, sizeof(*pane));
+	CHECK(pane);
+	return pane;
+}
+
+void pane_clear(struct pane *pane)
+{
+	free(pane->bins);
+	*pane = (struct pane){0};
+}
+
+void pane_destroy(struct pane *pane)
+{
+	if (pane)
+		free(pane->bins);
+	free(pane);
+}
+
+static size_t find_bin(const struct pane *pane, unsigned slot)
+{
+	size_t low = 0, high = pane->bin_count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (pane->bins[middle].slot < slot)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void add_bin(struct pane *pane, unsigned slot, int64_t delta)
+{
+	size_t at = find_bin(pane, slot);
+	bool is_there = at < pane->bin_count && pane->bins[at].slot == slot;
+	if (is_there && pane->bins[at].count + delta != 0) {
+		pane->bins[at].count += delta;
+		return;
+	}
+	struct bin *rest = &pane->bins[at];
+	if (is_there) {
+		pane->bin_count--;
+		memmove(rest, rest + 1, (pane->bin_count - at) * sizeof(*rest));
+		return;
+	}
+	if (pane->bin_count == pane->bin_capacity) {
+		pane->bin_capacity = pane->bin_capacity ? 2 * pane->bin_capacity : 4;
+		pane->bins = realloc(pane->bins, pane->bin_capacity * sizeof(*pane->bins));
+		CHECK(pane->bins);
+		rest = &pane->bins[at];
+	}
+	memmove(rest + 1, rest, (pane->bin_count - at) * sizeof(*rest));
+	pane->bin_count++;
+	*rest = (struct bin){delta, (uint16_t)slot};
+}
+
+void pane_add(struct pane *pane, unsigned slot, int64_t delta)
+{
+	CHECK(slot < SLOT_WROTE);
+	if (slot < SLOT_COUNT)
+		pane->sums[slot] += delta;
+	else if (delta)
+		add_bin(pane, slot, delta);
+}
+
+void pane_add_pane(struct pane *pane, const struct pane *other, int64_t sign)
+{
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+		pane->sums[slot] += sign * other->sums[slot];
+	for (uint32_t i = 0; i < other->bin_count; i++)
+		add_bin(pane, other->bins[i].slot, sign * other->bins[i].count);
+}
+
+bool pane_is_zero(const struct pane *pane)
+{
+	int64_t any = 0;
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+		any |= pane->sums[slot];
+	return any == 0 && pane->bin_count == 0;
+}
+
+bool pane_equal(const struct pane *a, const struct pane *b)
+{
+	if (a->bin_count != b->bin_count || memcmp(a->sums, b->sums, sizeof(a->sums)) != 0)
+		return false;
+	for (uint32_t i = 0; i < a->bin_count; i++)
+		if (a->bins[i].slot != b->bins[i].slot || a->bins[i].count != b->bins[i].count)
+			return false;
+	return true;
+}
+
+int64_t pane_quantile_ms(const struct pane *pane, enum histogram_kind kind, enum basis basis, unsigned percent)
+{
+	unsigned first = slot_of_bin(kind, basis, 0);
+	size_t begin = find_bin(pane, first);
+	size_t end = find_bin(pane, first + HISTOGRAM_BIN_COUNT);
+	int64_t total = 0;
+	for (size_t i = begin; i < end; i++)
+		total += pane->bins[i].count;
+	if (total <= 0)
+		return -1;
+	int64_t rank = (total * percent + 99) / 100;
+	size_t at = begin;
+	for (int64_t seen = pane->bins[at].count; seen < rank; seen += pane->bins[at].count)
+		at++;
+	return histogram_value_ms(pane->bins[at].slot - first);
+}
+
+void pane_encode(const struct pane *pane, struct buffer *out)
+{
+	unsigned count = 0;
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+		count += pane->sums[slot] != 0;
+	buffer_put_unsigned(out, count + pane->bin_count);
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+		if (pane->sums[slot] == 0)
+			continue;
+		buffer_put_unsigned(out, slot);
+		buffer_put_signed(out, pane->sums[slot]);
+	}
+	for (uint32_t i = 0; i < pane->bin_count; i++) {
+		buffer_put_unsigned(out, pane->bins[i].slot);
+		buffer_put_signed(out, pane->bins[i].count);
+	}
+}
+
+void pane_decode(struct pane *pane, struct reader *reader)
+{
+	uint64_t count = reader_unsigned(reader);
+	for (uint64_t i = 0; i < count && !reader->failed; i++) {
+		uint64_t slot = reader_unsigned(reader);
+		int64_t sum = reader_signed(reader);
+		if (slot >= SLOT_WROTE)
+			reader->failed = true;
+		else
+			pane_add(pane, (unsigned)slot, sum);
+	}
+}
