@@ -1,0 +1,49 @@
+/* People: the table of a task's persons, and the pages in which they are committed. Design decisions 1 and 3.
+ *
+ * An open-addressed table of slots, the home of a person being the top bits of his key:
+ *
+ *   slot    0        1        2        3       ...            each: tag (the key's high word), blob, blob's length
+ *         [ blob ] [ blob ] [ free ] [ blob ]
+ *   page  |------ 0 ------| |------ 1 ------| ...             a page is a range of keys, so a range of slots
+ *
+ * so that a page is found without looking at the others. Pages are numbered by the top page_bits of the key;
+ * when there are too many people for their pages the number doubles and all of them are dirty.
+ * A table belongs to one thread. Aborts where memory is missing. */
+#ifndef LADDER_STATE_PEOPLE_H
+#define LADDER_STATE_PEOPLE_H
+
+#include "core/state/person.h"
+
+struct people;
+
+struct people *people_create(void);
+void people_destroy(struct people *people);
+
+size_t people_count(const struct people *people);
+size_t people_used_bytes(const struct people *people);
+
+/* Asks for the cache lines that a people_find of this key will read. */
+void people_prefetch(const struct people *people, struct key128 key);
+
+/* The blob of a person, or an empty slice; valid until the next people_put. */
+struct slice people_find(const struct people *people, struct key128 key);
+
+/* Puts a blob (whose key is its own) in place of the one before; its page is dirty then. */
+void people_put(struct people *people, struct slice blob);
+void people_remove(struct people *people, struct key128 key);
+
+/* Every blob, in slot order: people_next(people, &at) until it is empty; `at` starts at 0. The table must not
+ * get or lose people meanwhile; people_put of a key that is there is allowed. */
+struct slice people_next(const struct people *people, size_t *at);
+
+unsigned people_page_bits(const struct people *people);
+/* The next dirty page at or after `page`, or -1; its mark is taken off. */
+int64_t people_take_dirty_page(struct people *people, int64_t page);
+/* Appends the blobs of a page, each with its length before it. */
+void people_encode_page(const struct people *people, int64_t page, struct buffer *out);
+/* Puts the people of a stored page into the table; nothing is dirty by it. False if the bytes are no page. */
+bool people_decode_page(struct people *people, struct slice page);
+/* After a restore: the number of pages that is stored. */
+void people_set_page_bits(struct people *people, unsigned page_bits);
+
+#endif

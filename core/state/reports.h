@@ -1,0 +1,48 @@
+/* Reports: what the ad platform reports of one ad. Spec section 4.
+ *
+ * A list of every report that came, sorted by (from, reported_at, id), so that the last of each `from` is the
+ * one that counts: a restated day is corrected, not added. Pure: the same set in any order is the same list. */
+#ifndef LADDER_STATE_REPORTS_H
+#define LADDER_STATE_REPORTS_H
+
+#include "core/base/buffer.h"
+#include "core/model/event.h"
+
+/* The amounts of a report; the order is that of COUNTER_* with time REPORT, spend in micros. */
+enum amount { AMOUNT_IMPRESSIONS, AMOUNT_CLICKS, AMOUNT_CONVERSATIONS, AMOUNT_SPEND, AMOUNT_COUNT };
+
+struct report {
+	int64_t from_ms;
+	int64_t to_ms; /* where the period ends for us: not after reported_at, if that is after from */
+	int64_t reported_at_ms;
+	int64_t time_ms; /* the event's ts */
+	int64_t amounts[AMOUNT_COUNT];
+	struct slice id; /* owned by the list it stands in */
+};
+
+struct reports {
+	struct report *reports;
+	size_t count;
+	size_t capacity;
+};
+
+struct report report_of_event(const struct event *event);
+
+void reports_destroy(struct reports *reports);
+
+/* Takes a copy. False: a duplicate, there is one with this id (of two that differ the earlier event stays). */
+bool reports_put(struct reports *reports, const struct report *report);
+
+/* Drops what ended before a time. */
+void reports_forget(struct reports *reports, int64_t before_ms);
+
+/* Adds to `amounts` what the reports that count give to [from, to). */
+void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms, int64_t amounts[AMOUNT_COUNT]);
+
+/* The next report that counts, from `at` on, which is moved behind it; NULL after the last. */
+const struct report *reports_next(const struct reports *reports, size_t *at);
+
+void reports_encode(const struct reports *reports, struct buffer *out);
+void reports_decode(struct reports *reports, struct reader *reader);
+
+#endif

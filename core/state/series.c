@@ -1,0 +1,335 @@
+#include "core/state/series.h"
+
+#include "core/base/civil.h"
+#include "core/base/hash.h"
+
+#include <stdlib.h>
+
+static void *allocate(size_t count, size_t size)
+{
+	void *array = calloc(count ? count : 1, size);
+	CHECK(array);
+	return array;
+}
+
+static void *grow(void *array, size_t *capacity, size_t count, size_t size)
+{
+	if (count <= *capacity)
+		return array;
+	*capacity = *capacity ? 2 * *capacity : 8;
+	array = realloc(array, *capacity * size);
+	CHECK(array);
+	return array;
+}
+
+void frame_create(struct frame *frame, const struct options *options)
+{
+	*frame = (struct frame){.window_count = options->window_count};
+	for (size_t w = 0; w < options->window_count; w++) {
+		const struct window_options *window = &options->windows[w];
+		uint32_t pane_count = (uint32_t)(window->length_ms / window->slide_ms);
+		size_t g = 0;
+		while (g < frame->grain_count && frame->grains[g].slide_ms != window->slide_ms)
+			g++;
+		if (g == frame->grain_count)
+			frame->grains[frame->grain_count++] = (struct grain){window->slide_ms, 0};
+		if (frame->grains[g].pane_count < pane_count)
+			frame->grains[g].pane_count = pane_count;
+		frame->windows[w] = (struct frame_window){(uint32_t)g, pane_count};
+	}
+}
+
+static void series_create(struct series *series, const struct frame *frame, enum level level, struct slice id)
+{
+	char *copy = allocate(id.len, 1);
+	memcpy(copy, id.data, id.len);
+	*series = (struct series){.id = {copy, id.len}, .level = level, .zone = zone_utc(), .is_dirty = true};
+	for (int i = 0; i < PARENT_COUNT; i++)
+		series->parents[i] = SERIES_NONE;
+	series->ends = allocate(frame->grain_count, sizeof(*series->ends));
+	series->people_rings = allocate(frame->grain_count, sizeof(*series->people_rings));
+	series->people_totals = allocate(frame->window_count, sizeof(*series->people_totals));
+	if (level != LEVEL_AD)
+		return;
+	series->totals = allocate(frame->window_count, sizeof(*series->totals));
+	series->rings = allocate(frame->grain_count, sizeof(*series->rings));
+	for (size_t g = 0; g < frame->grain_count; g++)
+		series->rings[g] = allocate(frame->grains[g].pane_count, sizeof(**series->rings));
+}
+
+static void series_destroy(struct series *series, const struct frame *frame)
+{
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		free(series->people_rings[g]);
+		if (!series->rings)
+			continue;
+		for (uint32_t i = 0; i < frame->grains[g].pane_count; i++)
+			pane_destroy(series->rings[g][i]);
+		free(series->rings[g]);
+	}
+	for (size_t w = 0; series->totals && w < frame->window_count; w++)
+		pane_clear(&series->totals[w]);
+	for (size_t i = 0; i < series->history_count; i++)
+		pane_destroy(series->history[i].pane);
+	free(series->rings);
+	free(series->totals);
+	free(series->people_rings);
+	free(series->people_totals);
+	free(series->ends);
+	free(series->history);
+	free(series->hours.entries);
+	free(series->days.entries);
+	free((char *)series->id.data);
+}
+
+void series_table_create(struct series_table *table, const struct options *options)
+{
+	*table = (struct series_table){.index_size = 64};
+	frame_create(&table->frame, options);
+	table->index = allocate(table->index_size, sizeof(*table->index));
+	memset(table->index, 0xff, table->index_size * sizeof(*table->index));
+}
+
+void series_table_destroy(struct series_table *table)
+{
+	for (uint32_t i = 0; i < table->count; i++)
+		series_destroy(&table->series[i], &table->frame);
+	free(table->series);
+	free(table->index);
+	*table = (struct series_table){0};
+}
+
+static uint32_t find_index(const struct series_table *table, enum level level, struct slice id)
+{
+	uint32_t mask = table->index_size - 1;
+	uint32_t at = (uint32_t)(hash_text(id) + level) & mask;
+	for (;; at = (at + 1) & mask) {
+		uint32_t found = table->index[at];
+		if (found == SERIES_NONE)
+			return at;
+		if (table->series[found].level == level && slice_equal(table->series[found].id, id))
+			return at;
+	}
+}
+
+static void grow_index(struct series_table *table)
+{
+	free(table->index);
+	table->index_size *= 2;
+	table->index = allocate(table->index_size, sizeof(*table->index));
+	memset(table->index, 0xff, table->index_size * sizeof(*table->index));
+	for (uint32_t i = 0; i < table->count; i++)
+		table->index[find_index(table, table->series[i].level, table->series[i].id)] = i;
+}
+
+uint32_t series_intern(struct series_table *table, enum level level, struct slice id, bool is_organic)
+{
+	uint32_t at = find_index(table, level, id);
+	if (table->index[at] != SERIES_NONE)
+		return table->index[at];
+	size_t capacity = table->capacity;
+	table->series = grow(table->series, &capacity, (size_t)table->count + 1, sizeof(*table->series));
+	table->capacity = (uint32_t)capacity;
+	series_create(&table->series[table->count], &table->frame, level, id);
+	table->series[table->count].is_organic = is_organic;
+	table->index[at] = table->count++;
+	if (table->count * 2 > table->index_size)
+		grow_index(table);
+	return table->count - 1;
+}
+
+static void leave_windows(struct series *series, const struct frame *frame, size_t g, int64_t entering)
+{
+	uint32_t ring_count = frame->grains[g].pane_count;
+	for (size_t w = 0; w < frame->window_count; w++) {
+		if (frame->windows[w].grain != g)
+			continue;
+		int64_t leaving = entering - frame->windows[w].pane_count;
+		if (leaving < 0)
+			continue;
+		const struct pane *pane = series->rings ? series->rings[g][leaving % ring_count] : NULL;
+		int64_t people = series->people_rings[g] ? series->people_rings[g][leaving % ring_count] : 0;
+		if (pane)
+			pane_add_pane(&series->totals[w], pane, -1);
+		series->people_totals[w] -= people;
+		if (pane || people)
+			series->changed_windows |= 1u << w;
+	}
+}
+
+/* At most once round the ring: by then everything has left. */
+void series_advance(struct series *series, const struct frame *frame, int64_t now_ms)
+{
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		int64_t end = civil_floor(now_ms, frame->grains[g].slide_ms) + 1;
+		int64_t begin = series->ends[g];
+		uint32_t ring_count = frame->grains[g].pane_count;
+		int64_t stop = end - begin > ring_count ? begin + ring_count : end;
+		for (int64_t entering = begin; entering < stop; entering++) {
+			leave_windows(series, frame, g, entering);
+			uint32_t at = (uint32_t)(entering % ring_count);
+			if (series->rings) {
+				pane_destroy(series->rings[g][at]);
+				series->rings[g][at] = NULL;
+			}
+			if (series->people_rings[g])
+				series->people_rings[g][at] = 0;
+		}
+		if (end > begin)
+			series->ends[g] = end;
+	}
+}
+
+struct history_slice *series_history_at(struct series *series, int64_t index)
+{
+	size_t at = series->history_count;
+	while (at > 0 && series->history[at - 1].index > index)
+		at--;
+	if (at > 0 && series->history[at - 1].index == index)
+		return &series->history[at - 1];
+	series->history = grow(series->history, &series->history_capacity, series->history_count + 1,
+			       sizeof(*series->history));
+	struct history_slice *slice = &series->history[at];
+	memmove(slice + 1, slice, (series->history_count - at) * sizeof(*slice));
+	series->history_count++;
+	*slice = (struct history_slice){.index = index, .pane = pane_create()};
+	return slice;
+}
+
+static struct tally *tally_at(struct tallies *tallies, int64_t index)
+{
+	size_t at = tallies->count;
+	while (at > 0 && tallies->entries[at - 1].index > index)
+		at--;
+	if (at > 0 && tallies->entries[at - 1].index == index)
+		return &tallies->entries[at - 1];
+	tallies->entries =
+		grow(tallies->entries, &tallies->capacity, tallies->count + 1, sizeof(*tallies->entries));
+	struct tally *tally = &tallies->entries[at];
+	memmove(tally + 1, tally, (tallies->count - at) * sizeof(*tally));
+	tallies->count++;
+	*tally = (struct tally){.index = index};
+	return tally;
+}
+
+/* Whether the ring of a grain holds the pane of a time; `pane` is its index. */
+static bool grain_holds(const struct series *series, const struct frame *frame, size_t g, int64_t time_ms,
+			int64_t *pane)
+{
+	*pane = civil_floor(time_ms, frame->grains[g].slide_ms);
+	CHECK(*pane < series->ends[g]);
+	return *pane >= 0 && *pane >= series->ends[g] - frame->grains[g].pane_count;
+}
+
+static bool window_holds(const struct series *series, const struct frame *frame, size_t w, size_t g, int64_t pane)
+{
+	return frame->windows[w].grain == g && pane >= series->ends[g] - frame->windows[w].pane_count;
+}
+
+void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot, int64_t delta)
+{
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		int64_t pane;
+		if (!grain_holds(series, frame, g, time_ms, &pane))
+			continue;
+		struct pane **place = &series->rings[g][pane % frame->grains[g].pane_count];
+		if (!*place)
+			*place = pane_create();
+		pane_add(*place, slot, delta);
+		for (size_t w = 0; w < frame->window_count; w++) {
+			if (!window_holds(series, frame, w, g, pane))
+				continue;
+			pane_add(&series->totals[w], slot, delta);
+			series->changed_windows |= 1u << w;
+		}
+	}
+	struct history_slice *slice = series_history_at(series, civil_floor(time_ms, HISTORY_SLICE_MS));
+	pane_add(slice->pane, slot, delta);
+	slice->is_changed = slice->is_dirty = true;
+	series->is_history_changed = series->is_dirty = true;
+}
+
+static void add_people_at(struct series *series, const struct frame *frame, int64_t time_ms, int64_t delta)
+{
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		int64_t pane;
+		if (!grain_holds(series, frame, g, time_ms, &pane))
+			continue;
+		uint32_t ring_count = frame->grains[g].pane_count;
+		if (!series->people_rings[g])
+			series->people_rings[g] = allocate(ring_count, sizeof(**series->people_rings));
+		series->people_rings[g][pane % ring_count] += (int32_t)delta;
+		for (size_t w = 0; w < frame->window_count; w++) {
+			if (!window_holds(series, frame, w, g, pane))
+				continue;
+			series->people_totals[w] += delta;
+			series->changed_windows |= 1u << w;
+		}
+	}
+}
+
+static void add_tally(struct series *series, struct tallies *tallies, int64_t index, int64_t delta)
+{
+	struct tally *tally = tally_at(tallies, index);
+	tally->count += delta;
+	tally->is_changed = true;
+	series->is_history_changed = true;
+}
+
+void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,
+		       int64_t delta)
+{
+	bool wrote_before = before_ms != TIME_NONE;
+	add_people_at(series, frame, time_ms, delta);
+	if (wrote_before)
+		add_people_at(series, frame, before_ms, -delta);
+	int64_t hour = civil_floor(time_ms, HOUR_MS);
+	if (!wrote_before || civil_floor(before_ms, HOUR_MS) != hour)
+		add_tally(series, &series->hours, hour, delta);
+	int64_t day = zone_day_of(series->zone, time_ms);
+	if (!wrote_before || zone_day_of(series->zone, before_ms) != day)
+		add_tally(series, &series->days, day, delta);
+	series->is_dirty = true;
+}
+
+static void forget_tallies(struct tallies *tallies, int64_t before)
+{
+	size_t gone = 0;
+	while (gone < tallies->count && tallies->entries[gone].index < before)
+		gone++;
+	tallies->count -= gone;
+	if (gone)
+		memmove(tallies->entries, tallies->entries + gone, tallies->count * sizeof(*tallies->entries));
+}
+
+void series_forget(struct series *series, int64_t before_ms)
+{
+	size_t gone = 0;
+	while (gone < series->history_count &&
+	       series->history[gone].index < civil_floor(before_ms, HISTORY_SLICE_MS))
+		pane_destroy(series->history[gone++].pane);
+	series->history_count -= gone;
+	if (gone)
+		memmove(series->history, series->history + gone, series->history_count * sizeof(*series->history));
+	forget_tallies(&series->hours, civil_floor(before_ms, HOUR_MS));
+	forget_tallies(&series->days, zone_day_of(series->zone, before_ms));
+}
+
+void series_check(const struct series *series, const struct frame *frame)
+{
+	for (size_t w = 0; w < frame->window_count; w++) {
+		size_t g = frame->windows[w].grain;
+		uint32_t ring_count = frame->grains[g].pane_count;
+		struct pane sum = {0};
+		int64_t people = 0;
+		for (int64_t i = series->ends[g] - frame->windows[w].pane_count; i < series->ends[g]; i++) {
+			if (i >= 0 && series->rings && series->rings[g][i % ring_count])
+				pane_add_pane(&sum, series->rings[g][i % ring_count], 1);
+			if (i >= 0 && series->people_rings[g])
+				people += series->people_rings[g][i % ring_count];
+		}
+		CHECK(people == series->people_totals[w]);
+		CHECK(!series->totals || pane_equal(&sum, &series->totals[w]));
+		pane_clear(&sum);
+	}
+}

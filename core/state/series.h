@@ -1,0 +1,130 @@
+/* Series: the numbers of one ad, adset, campaign or account in one task. Design decision 2.
+ *
+ * Only an ad (and the pseudo-ad of organic messages) has panes: what stands above it is a sum of ads, made where
+ * rows are merged. Distinct people are no sum, so every level keeps them: `people` counts each person once, in
+ * the pane of his last message; the tallies of hours and days count him once in each that he wrote in.
+ *
+ *   grain 0 (10 s)  |.|.|.|.|.|.|   ring of the panes that the longest window with this slide needs
+ *   grain 1 (1 m)   |...|...|...|   a step goes into one pane of each grain that still holds its time,
+ *   ...                             and into the total of each window over them
+ *   history (15 m)  sorted list     kept for `retention`: hours and days of any time zone are sums of them
+ *
+ * ends[g] is the index of the pane after the newest; every pane in [ends[g] - pane_count, ends[g]) is there,
+ * and totals[w] is the sum of the panes of window w in it. series_check says the same in code.
+ * Indexes of series are stored with people and never change. One thread. */
+#ifndef LADDER_STATE_SERIES_H
+#define LADDER_STATE_SERIES_H
+
+#include "core/base/zone.h"
+#include "core/model/level.h"
+#include "core/model/options.h"
+#include "core/model/pane.h"
+
+enum { HISTORY_SLICE_MS = 15 * 60 * 1000, HOUR_MS = 60 * 60 * 1000, UTC_DAY_MS = 24 * HOUR_MS };
+
+struct grain {
+	int64_t slide_ms;
+	uint32_t pane_count;
+};
+
+struct frame_window {
+	uint32_t grain;
+	uint32_t pane_count;
+};
+
+/* The windows, cut into grains: one for each different slide. */
+struct frame {
+	struct grain grains[WINDOW_COUNT_MAX];
+	size_t grain_count;
+	struct frame_window windows[WINDOW_COUNT_MAX];
+	size_t window_count;
+};
+
+void frame_create(struct frame *frame, const struct options *options);
+
+struct history_slice {
+	int64_t index; /* of HISTORY_SLICE_MS since 1970 */
+	struct pane *pane;
+	bool is_changed; /* since the rows over it were made known */
+	bool is_dirty;   /* since it was committed */
+};
+
+/* People in hours or days, sorted by index. */
+struct tally {
+	int64_t index;
+	int64_t count;
+	bool is_changed;
+};
+
+struct tallies {
+	struct tally *entries;
+	size_t count;
+	size_t capacity;
+};
+
+struct series {
+	struct slice id; /* owned */
+	enum level level;
+	bool is_organic;
+	uint32_t parents[PARENT_COUNT]; /* an ad's account, campaign, adset as its people are counted now;
+					   above ads only the account is used */
+	const struct zone *zone;        /* of the account */
+	int64_t *ends;                  /* [grain] */
+	struct pane ***rings;           /* [grain][pane % pane_count], NULL where there is none */
+	struct pane *totals;            /* [window] */
+	int32_t **people_rings;         /* [grain][pane % pane_count], NULL until somebody wrote */
+	int64_t *people_totals;         /* [window] */
+	struct history_slice *history;  /* sorted by index */
+	size_t history_count;
+	size_t history_capacity;
+	struct tallies hours;
+	struct tallies days;            /* of `zone` */
+	uint32_t changed_windows;       /* a bit a window, since its total was made known */
+	bool is_history_changed;
+	bool is_dirty;                  /* since it was committed */
+	bool has_people;                /* some person has a conversation here */
+};
+
+struct series_table {
+	struct frame frame;
+	struct series *series;
+	uint32_t count;
+	uint32_t capacity;
+	uint32_t *index; /* open-addressed, SERIES_NONE is free; size a power of two */
+	uint32_t index_size;
+};
+
+void series_table_create(struct series_table *table, const struct options *options);
+void series_table_destroy(struct series_table *table);
+
+/* The series of an id at a level, made if it is new. The id is copied. */
+uint32_t series_intern(struct series_table *table, enum level level, struct slice id, bool is_organic);
+
+/* Moves the panes on, so that the newest holds now_ms; never back. What leaves a window leaves its total. */
+void series_advance(struct series *series, const struct frame *frame, int64_t now_ms);
+
+/* Adds to the panes, totals and history at a time that is not after the newest pane. */
+void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot, int64_t delta);
+
+/* `delta` persons wrote at time_ms, whose message before in this series was at before_ms (or TIME_NONE). */
+void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,
+		       int64_t delta);
+
+/* The slice of history with this index, made if it is new; valid until the next is made. */
+struct history_slice *series_history_at(struct series *series, int64_t index);
+
+/* Forgets history before a time. */
+void series_forget(struct series *series, int64_t before_ms);
+
+/* Aborts if a total is not the sum of its panes. */
+void series_check(const struct series *series, const struct frame *frame);
+
+/* Stored pages of a series (series_page.c): everything but the history, and the slices of one UTC day.
+ * Decoding puts what was encoded into the table, where the series is made if it is not there; false if the
+ * bytes are no page. A page of a series must be decoded before its days. */
+void series_encode(const struct series_table *table, uint32_t series, struct buffer *out);
+must_check bool series_decode(struct series_table *table, struct slice page);
+void series_encode_day(const struct series *series, int64_t utc_day, struct buffer *out);
+must_check bool series_decode_day(struct series *series, struct slice page);
+
+#endif

@@ -1,0 +1,162 @@
+#include "core/state/series.h"
+
+#include <stdlib.h>
+
+enum { SLICES_PER_DAY = 24 * HOUR_MS / HISTORY_SLICE_MS };
+
+static void encode_tallies(const struct tallies *tallies, struct buffer *out)
+{
+	buffer_put_unsigned(out, tallies->count);
+	for (size_t i = 0; i < tallies->count; i++) {
+		buffer_put_signed(out, tallies->entries[i].index);
+		buffer_put_signed(out, tallies->entries[i].count);
+	}
+}
+
+static void decode_tallies(struct tallies *tallies, struct reader *reader)
+{
+	uint64_t count = reader_unsigned(reader);
+	if (reader->failed || count > (size_t)(reader->end - reader->at)) {
+		reader->failed = true;
+		return;
+	}
+	tallies->entries = calloc(count ? count : 1, sizeof(*tallies->entries));
+	CHECK(tallies->entries);
+	tallies->count = tallies->capacity = count;
+	for (size_t i = 0; i < count; i++) {
+		tallies->entries[i].index = reader_signed(reader);
+		tallies->entries[i].count = reader_signed(reader);
+	}
+}
+
+/* The panes of a grain, each with the number of slides that it lies before the end; 0 ends the list. */
+static void encode_ring(const struct series *series, const struct frame *frame, size_t g, struct buffer *out)
+{
+	uint32_t ring_count = frame->grains[g].pane_count;
+	for (uint32_t age = 1; series->rings && age <= ring_count && age <= series->ends[g]; age++) {
+		const struct pane *pane = series->rings[g][(series->ends[g] - age) % ring_count];
+		if (!pane)
+			continue;
+		buffer_put_unsigned(out, age);
+		pane_encode(pane, out);
+	}
+	buffer_put_unsigned(out, 0);
+	for (uint32_t age = 1; series->people_rings[g] && age <= ring_count && age <= series->ends[g]; age++) {
+		int32_t people = series->people_rings[g][(series->ends[g] - age) % ring_count];
+		if (people == 0)
+			continue;
+		buffer_put_unsigned(out, age);
+		buffer_put_signed(out, people);
+	}
+	buffer_put_unsigned(out, 0);
+}
+
+static void decode_panes(struct series *series, const struct frame *frame, size_t g, struct reader *reader)
+{
+	uint32_t ring_count = frame->grains[g].pane_count;
+	for (uint64_t age; (age = reader_unsigned(reader)) != 0;) {
+		if (age > ring_count || age > (uint64_t)series->ends[g] || !series->rings) {
+			reader->failed = true;
+			return;
+		}
+		struct pane **place = &series->rings[g][(series->ends[g] - (int64_t)age) % ring_count];
+		if (!*place)
+			*place = pane_create();
+		pane_decode(*place, reader);
+		for (size_t w = 0; w < frame->window_count; w++)
+			if (frame->windows[w].grain == g && age <= frame->windows[w].pane_count)
+				pane_add_pane(&series->totals[w], *place, 1);
+	}
+}
+
+static void decode_people(struct series *series, const struct frame *frame, size_t g, struct reader *reader)
+{
+	uint32_t ring_count = frame->grains[g].pane_count;
+	for (uint64_t age; (age = reader_unsigned(reader)) != 0;) {
+		int64_t people = reader_signed(reader);
+		if (age > ring_count || age > (uint64_t)series->ends[g]) {
+			reader->failed = true;
+			return;
+		}
+		if (!series->people_rings[g]) {
+			series->people_rings[g] = calloc(ring_count, sizeof(**series->people_rings));
+			CHECK(series->people_rings[g]);
+		}
+		series->people_rings[g][(series->ends[g] - (int64_t)age) % ring_count] = (int32_t)people;
+		for (size_t w = 0; w < frame->window_count; w++)
+			if (frame->windows[w].grain == g && age <= frame->windows[w].pane_count)
+				series->people_totals[w] += people;
+	}
+}
+
+void series_encode(const struct series_table *table, uint32_t at, struct buffer *out)
+{
+	const struct series *series = &table->series[at];
+	buffer_put_unsigned(out, at);
+	buffer_put_unsigned(out, series->level);
+	buffer_put_text(out, series->id);
+	buffer_put_unsigned(out, series->is_organic);
+	buffer_put_unsigned(out, series->has_people);
+	for (int level = 0; level < PARENT_COUNT; level++)
+		buffer_put_unsigned(out, series->parents[level]);
+	buffer_put_unsigned(out, table->frame.grain_count);
+	for (size_t g = 0; g < table->frame.grain_count; g++) {
+		buffer_put_signed(out, table->frame.grains[g].slide_ms);
+		buffer_put_signed(out, series->ends[g]);
+		encode_ring(series, &table->frame, g, out);
+	}
+	encode_tallies(&series->hours, out);
+	encode_tallies(&series->days, out);
+}
+
+bool series_decode(struct series_table *table, struct slice page)
+{
+	struct reader reader = reader_of(page);
+	uint64_t at = reader_unsigned(&reader);
+	uint64_t level = reader_unsigned(&reader);
+	struct slice id = reader_text(&reader);
+	bool is_organic = reader_unsigned(&reader) != 0;
+	if (reader.failed || level >= LEVEL_COUNT)
+		return false;
+	if (series_intern(table, (enum level)level, id, is_organic) != at)
+		return false;
+	struct series *series = &table->series[at];
+	series->has_people = reader_unsigned(&reader) != 0;
+	for (int parent = 0; parent < PARENT_COUNT; parent++)
+		series->parents[parent] = (uint32_t)reader_unsigned(&reader);
+	if (reader_unsigned(&reader) != table->frame.grain_count)
+		return false;
+	for (size_t g = 0; g < table->frame.grain_count && !reader.failed; g++) {
+		if (reader_signed(&reader) != table->frame.grains[g].slide_ms)
+			return false;
+		series->ends[g] = reader_signed(&reader);
+		decode_panes(series, &table->frame, g, &reader);
+		decode_people(series, &table->frame, g, &reader);
+	}
+	decode_tallies(&series->hours, &reader);
+	decode_tallies(&series->days, &reader);
+	series->is_dirty = false;
+	return !reader.failed && reader.at == reader.end;
+}
+
+void series_encode_day(const struct series *series, int64_t utc_day, struct buffer *out)
+{
+	for (size_t i = 0; i < series->history_count; i++) {
+		const struct history_slice *slice = &series->history[i];
+		if (slice->index < utc_day * SLICES_PER_DAY || slice->index >= (utc_day + 1) * SLICES_PER_DAY)
+			continue;
+		buffer_put_signed(out, slice->index);
+		pane_encode(slice->pane, out);
+	}
+}
+
+bool series_decode_day(struct series *series, struct slice page)
+{
+	struct reader reader = reader_of(page);
+	while (!reader_at_end(&reader)) {
+		int64_t index = reader_signed(&reader);
+		if (!reader.failed)
+			pane_decode(series_history_at(series, index)->pane, &reader);
+	}
+	return !reader.failed;
+}
