@@ -1,0 +1,386 @@
+#include "core/join/join.h"
+
+#include <stdlib.h>
+
+enum { DOMAIN_USER = 'u', DOMAIN_CLICK = 'c' };
+
+void join_create(struct join *join, const struct options *options, const unsigned char identity_key[16],
+		 struct people *people, struct series_table *series)
+{
+	*join = (struct join){
+		.options = options,
+		.identity_key = identity_key,
+		.people = people,
+		.series = series,
+	};
+}
+
+void join_destroy(struct join *join)
+{
+	person_destroy(&join->person);
+	person_destroy(&join->other);
+	ladder_destroy(&join->base);
+	ladder_destroy(&join->scratch);
+	step_list_destroy(&join->before);
+	step_list_destroy(&join->after);
+	buffer_destroy(&join->blob);
+}
+
+static void belong_to_account(struct join *join, uint32_t ad, struct slice account)
+{
+	uint32_t parent = series_intern(join->series, LEVEL_ACCOUNT, account, false);
+	const struct zone *zone = options_account(join->options, account).zone;
+	join->series->series[parent].zone = zone;
+	join->series->series[parent].parents[LEVEL_ACCOUNT] = parent;
+	join->series->series[ad].parents[LEVEL_ACCOUNT] = parent;
+	join->series->series[ad].zone = zone;
+}
+
+uint32_t join_intern_ad(struct join *join, struct slice id)
+{
+	uint32_t ad = series_intern(join->series, LEVEL_AD, id, false);
+	if (join->series->series[ad].parents[LEVEL_ACCOUNT] == SERIES_NONE)
+		belong_to_account(join, ad, join->options->default_account);
+	return ad;
+}
+
+uint32_t join_intern_organic(struct join *join, struct slice account)
+{
+	static const char prefix[] = "organic:";
+	if (account.len == 0)
+		account = join->options->default_account;
+	join->blob.len = 0;
+	buffer_put(&join->blob, prefix, sizeof(prefix) - 1);
+	buffer_put(&join->blob, account.data, account.len);
+	uint32_t ad = series_intern(join->series, LEVEL_AD, buffer_slice(&join->blob), true);
+	if (join->series->series[ad].parents[LEVEL_ACCOUNT] == SERIES_NONE)
+		belong_to_account(join, ad, account);
+	return ad;
+}
+
+struct key128 join_user_key(const struct join *join, struct slice user)
+{
+	return hash_keyed(join->identity_key, DOMAIN_USER, user);
+}
+
+struct key128 join_click_key(const struct join *join, struct slice click_id)
+{
+	return click_id.len ? hash_keyed(join->identity_key, DOMAIN_CLICK, click_id) : (struct key128){0, 0};
+}
+
+/* Kept with facts and touches instead of the whole key; 0 is kept for "none". */
+static uint64_t short_click(struct key128 click)
+{
+	return click.low | (click.low == 0 && click.high != 0);
+}
+
+static enum kind kind_of_message(const struct join *join, const struct event *event)
+{
+	if (event->is_auto)
+		return KIND_AUTO;
+	if (event->is_prefilled)
+		return KIND_PREFILLED;
+	return !event->is_media && event->word_count < join->options->min_words ? KIND_SHORT : KIND_STARTED;
+}
+
+struct fact join_fact(struct join *join, const struct event *event)
+{
+	struct fact fact = {
+		.time_ms = event->ts_ms,
+		.money_micros = event->money_micros,
+		.click = short_click(join_click_key(join, event->click_id)),
+		.id_hash = hash_text(event->id),
+		.ad = event->ad.len ? join_intern_ad(join, event->ad) : SERIES_NONE,
+		.organic = join_intern_organic(join, event->account),
+		.rank = (uint8_t)event_rank(event),
+		.is_by_click = event->user.len == 0,
+	};
+	if (event->type == EVENT_MESSAGE) {
+		fact.is_auto = event->is_auto;
+		fact.kind = event->direction == DIRECTION_IN ? kind_of_message(join, event) : 0;
+	} else if (event->type == EVENT_OUTCOME) {
+		fact.stage = event->stage;
+	}
+	return fact;
+}
+
+static struct fold_context fold_context(const struct join *join)
+{
+	return (struct fold_context){join->options, join->series};
+}
+
+static void load(struct join *join, struct person *person, struct key128 key)
+{
+	struct slice blob = people_find(join->people, key);
+	if (blob.len == 0)
+		person_reset(person, key);
+	else
+		CHECK(person_load(person, blob));
+}
+
+static void store(struct join *join, const struct person *person)
+{
+	join->blob.len = 0;
+	person_store(person, &join->blob);
+	people_put(join->people, buffer_slice(&join->blob));
+}
+
+/* Folds the first facts into the prefix for good. The head is what it was. */
+static void fold_in(struct join *join, struct person *person, size_t fact_count)
+{
+	struct fold_context ctx = fold_context(join);
+	if (fact_count == person->fact_count)
+		ladder_copy(&person->prefix, &person->head);
+	else
+		for (size_t i = 0; i < fact_count; i++)
+			fold_event(&ctx, &person->prefix, &person->facts[i], NULL);
+	person->fact_count -= fact_count;
+	memmove(person->facts, person->facts + fact_count, person->fact_count * sizeof(*person->facts));
+}
+
+static void fold_in_old(struct join *join, struct person *person, int64_t safe_ms)
+{
+	size_t old = 0;
+	while (old < person->fact_count && person->facts[old].time_ms < safe_ms)
+		old++;
+	if (old)
+		fold_in(join, person, old);
+}
+
+static void keep_tail_short(struct join *join, struct person *person)
+{
+	if (person->fact_count <= join->options->max_tail)
+		return;
+	size_t excess = person->fact_count - join->options->max_tail;
+	person->horizon_ms = person->facts[excess - 1].time_ms;
+	fold_in(join, person, excess);
+	join->folded_early_count += excess;
+}
+
+/* What follows place `from` of a tail is about to change: its steps as they are, and the ladder before it. */
+static void begin_change(struct join *join, const struct person *person, size_t from)
+{
+	struct fold_context ctx = fold_context(join);
+	ladder_copy(&join->base, &person->prefix);
+	for (size_t i = 0; i < from; i++)
+		fold_event(&ctx, &join->base, &person->facts[i], NULL);
+	ladder_copy(&join->scratch, &join->base);
+	join->before.count = 0;
+	for (size_t i = from; i < person->fact_count; i++)
+		fold_event(&ctx, &join->scratch, &person->facts[i], &join->before);
+}
+
+/* It has changed: the new head, and the difference of the steps. */
+static void end_change(struct join *join, struct person *person, size_t from, struct step_list *out)
+{
+	struct fold_context ctx = fold_context(join);
+	ladder_copy(&person->head, &join->base);
+	join->after.count = 0;
+	for (size_t i = from; i < person->fact_count; i++)
+		fold_event(&ctx, &person->head, &person->facts[i], &join->after);
+	step_list_subtract(&join->after, &join->before);
+	for (size_t i = 0; i < join->after.count; i++)
+		step_list_push(out, &join->after.steps[i]);
+}
+
+static void insert_fact(struct join *join, struct person *person, const struct fact *fact, struct slice id,
+			struct step_list *out)
+{
+	size_t at = person_find_place(person, fact, id);
+	if (at == person->fact_count) {
+		struct fold_context ctx = fold_context(join);
+		person_insert_fact(person, at, fact, id);
+		fold_event(&ctx, &person->head, &person->facts[at], out);
+		return;
+	}
+	begin_change(join, person, at);
+	person_insert_fact(person, at, fact, id);
+	end_change(join, person, at, out);
+}
+
+/* Of two facts with one id the first in order stays. */
+static void resolve_duplicate(struct join *join, struct person *person, size_t known, const struct fact *fact,
+			      struct slice id, struct step_list *out)
+{
+	struct fact wanted = *fact;
+	wanted.id_at = 0;
+	wanted.id_len = (uint16_t)id.len;
+	int order = fact_compare(&wanted, id.data, &person->facts[known], person->ids.data);
+	if (order == 0)
+		order = fact_compare_content(&wanted, &person->facts[known]);
+	if (order >= 0)
+		return;
+	size_t from = person_find_place(person, fact, id);
+	if (from > known)
+		from = known;
+	begin_change(join, person, from);
+	person_remove_fact(person, known);
+	person_insert_fact(person, person_find_place(person, fact, id), fact, id);
+	end_change(join, person, from, out);
+}
+
+static enum join_class add_fact(struct join *join, struct person *person, const struct fact *fact, struct slice id,
+				struct step_list *out)
+{
+	size_t known = person_find_id(person, fact->id_hash, id);
+	if (known < person->fact_count) {
+		resolve_duplicate(join, person, known, fact, id, out);
+		return JOIN_DUPLICATE;
+	}
+	if (fact->time_ms < person->horizon_ms)
+		return JOIN_LATE;
+	insert_fact(join, person, fact, id, out);
+	keep_tail_short(join, person);
+	return JOIN_APPLIED;
+}
+
+static bool follows_click(const struct fact *fact, uint64_t click)
+{
+	return fact->is_by_click && fact->click == click;
+}
+
+/* Gives a click that is older than the claimant's folded prefix: known from now on, counted where it was. */
+static void add_old_click(struct join *join, struct person *to, const struct fact *fact, struct step_list *out)
+{
+	struct fold_context ctx = fold_context(join);
+	begin_change(join, to, 0);
+	fold_late_touch(&to->prefix, fact);
+	ladder_copy(&join->base, &to->prefix);
+	end_change(join, to, 0, out);
+	ladder_reset(&join->scratch);
+	fold_event(&ctx, &join->scratch, fact, out);
+}
+
+/* Moves a click's facts between join->other and join->person. What the claimant has folded over already
+ * stays where it is, but for clicks. */
+static void move_facts(struct join *join, uint64_t click, struct step_list *out)
+{
+	struct person *from = &join->other, *to = &join->person;
+	for (size_t i = 0; i < from->fact_count;) {
+		struct fact fact = from->facts[i];
+		bool is_old = !ladder_is_empty(&to->prefix) && fact.time_ms < to->prefix.fixed.last_ms;
+		if (!follows_click(&fact, click) || (is_old && fact.rank != RANK_CLICK)) {
+			i++;
+			continue;
+		}
+		struct slice id = person_fact_id(from, &fact);
+		begin_change(join, from, i);
+		person_remove_fact(from, i);
+		end_change(join, from, i, out);
+		if (is_old)
+			add_old_click(join, to, &fact, out);
+		else
+			add_fact(join, to, &fact, id, out);
+	}
+}
+
+static bool claims_before(const struct event *event, const struct person *click)
+{
+	if (click->claim.time_ms == TIME_NONE || event->ts_ms != click->claim.time_ms)
+		return click->claim.time_ms == TIME_NONE || event->ts_ms < click->claim.time_ms;
+	return slice_compare(event->id, buffer_slice(&click->claim_id)) < 0;
+}
+
+/* An event with both ids: its user claims its click, if nobody did so before. */
+static void claim_click(struct join *join, const struct event *event, struct key128 user, int64_t safe_ms,
+			struct step_list *out)
+{
+	struct key128 click = join_click_key(join, event->click_id);
+	load(join, &join->other, click);
+	if (!claims_before(event, &join->other))
+		return;
+	struct key128 owner = join->other.claim.time_ms == TIME_NONE ? click : join->other.claim.person;
+	join->other.claim.person = user;
+	join->other.claim.time_ms = event->ts_ms;
+	join->other.claim_id.len = 0;
+	buffer_put(&join->other.claim_id, event->id.data, event->id.len);
+	store(join, &join->other);
+	if (key128_equal(owner, user))
+		return;
+	if (!key128_equal(owner, click))
+		load(join, &join->other, owner);
+	if (join->other.fact_count == 0)
+		return;
+	load(join, &join->person, user);
+	fold_in_old(join, &join->person, safe_ms);
+	move_facts(join, short_click(click), out);
+	store(join, &join->other);
+	store(join, &join->person);
+}
+
+enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms, struct step_list *out)
+{
+	struct fact fact = join_fact(join, event);
+	struct key128 key;
+	bool is_click = event->user.len == 0;
+	if (is_click) {
+		key = join_click_key(join, event->click_id);
+		load(join, &join->person, key);
+		if (join->person.claim.time_ms != TIME_NONE) {
+			key = join->person.claim.person;
+			load(join, &join->person, key);
+			is_click = false;
+		}
+	} else {
+		key = join_user_key(join, event->user);
+		if (event->click_id.len)
+			claim_click(join, event, key, safe_ms, out);
+		load(join, &join->person, key);
+	}
+	if (!is_click) /* a click may still be claimed: it keeps all it has */
+		fold_in_old(join, &join->person, safe_ms);
+	enum join_class class = add_fact(join, &join->person, &fact, event->id, out);
+	store(join, &join->person);
+	return class;
+}
+
+/* The prefix stands for its people only: where each series last heard of him. */
+static void push_prefix_people(const struct join *join, const struct ladder *ladder, struct step_list *out)
+{
+	for (size_t i = 0; i < ladder->fixed.conversation_count; i++) {
+		const struct conversation *conversation = &ladder->conversations[i];
+		for (enum level level = 0; level < LEVEL_COUNT; level++) {
+			const struct series *ad = &join->series->series[conversation->ad];
+			uint32_t series = level == LEVEL_AD ? conversation->ad : ad->parents[level];
+			bool is_latest = series != SERIES_NONE;
+			for (size_t j = 0; j < ladder->fixed.conversation_count && is_latest; j++) {
+				const struct conversation *other = &ladder->conversations[j];
+				uint32_t other_series = level == LEVEL_AD
+								? other->ad
+								: join->series->series[other->ad].parents[level];
+				bool is_newer = other->last_in_ms > conversation->last_in_ms ||
+						(other->last_in_ms == conversation->last_in_ms && j > i);
+				is_latest = other_series != series || !is_newer;
+			}
+			if (is_latest)
+				step_list_push(out, &(struct step){conversation->last_in_ms, TIME_NONE, 1, series,
+								   SLOT_WROTE});
+		}
+	}
+}
+
+void join_steps_of_person(struct join *join, struct slice blob, struct step_list *out)
+{
+	struct fold_context ctx = fold_context(join);
+	CHECK(person_load(&join->person, blob));
+	push_prefix_people(join, &join->person.prefix, out);
+	ladder_copy(&join->scratch, &join->person.prefix);
+	for (size_t i = 0; i < join->person.fact_count; i++)
+		fold_event(&ctx, &join->scratch, &join->person.facts[i], out);
+}
+
+/* Every ad that a message of the tail can be given to stands in a fact of it or in the prefix. */
+bool join_person_is_at(struct join *join, struct slice blob, const bool *is_marked)
+{
+	CHECK(person_load(&join->person, blob));
+	const struct person *person = &join->person;
+	const struct ladder *prefix = &person->prefix;
+	bool is_at = prefix->fixed.touch_ad != SERIES_NONE && is_marked[prefix->fixed.touch_ad];
+	for (size_t i = 0; i < prefix->fixed.conversation_count; i++)
+		is_at |= is_marked[prefix->conversations[i].ad];
+	for (size_t i = 0; i < prefix->fixed.touch_count; i++)
+		is_at |= is_marked[prefix->touches[i].ad];
+	for (size_t i = 0; i < person->fact_count; i++)
+		is_at |= person->facts[i].ad != SERIES_NONE && is_marked[person->facts[i].ad];
+	return is_at;
+}

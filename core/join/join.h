@@ -1,0 +1,62 @@
+/* Join: events to steps, person by person. Spec sections 2 (who the person is) and 3, design decision 1.
+ *
+ *   event -> fact -> the tail of whoever it belongs to -> fold again from there -> the difference of the steps
+ *
+ * Whatever order the facts come in, the sum of all steps is that of one fold over the sorted set: an event at the end
+ * of a tail is one fold step; one in the middle takes back the steps of what follows it and says them anew; a
+ * known id is a duplicate. Facts older than `lateness` are folded into the prefix for good.
+ *
+ * A click id that came without a user is a person of its own, and remembers the claim with the smallest (ts, id). Its
+ * facts move to whoever claims it, and on when a smaller claim comes. One join per task, one thread. */
+#ifndef LADDER_JOIN_JOIN_H
+#define LADDER_JOIN_JOIN_H
+
+#include "core/join/fold.h"
+#include "core/state/people.h"
+
+enum join_class { JOIN_APPLIED, JOIN_DUPLICATE, JOIN_LATE };
+
+struct join {
+	const struct options *options;
+	const unsigned char *identity_key; /* 16 bytes */
+	struct people *people;
+	struct series_table *series;
+	uint64_t folded_early_count; /* facts that max_tail folded in */
+	struct person person;        /* working copies */
+	struct person other;
+	struct ladder base;
+	struct ladder scratch;
+	struct step_list before;
+	struct step_list after;
+	struct buffer blob;
+};
+
+/* `people` and `series` are borrowed. */
+void join_create(struct join *join, const struct options *options, const unsigned char identity_key[16],
+		 struct people *people, struct series_table *series);
+void join_destroy(struct join *join);
+
+/* The series of an ad; a new one belongs to the default account. */
+uint32_t join_intern_ad(struct join *join, struct slice ad);
+/* The pseudo-ad "organic:<account>"; an empty account is the default one. */
+uint32_t join_intern_organic(struct join *join, struct slice account);
+
+/* The keys under which an event's person and click are kept; the click's is zero without a click_id. */
+struct key128 join_user_key(const struct join *join, struct slice user);
+struct key128 join_click_key(const struct join *join, struct slice click_id);
+
+/* What a tail keeps of an event; every type but spend. */
+struct fact join_fact(struct join *join, const struct event *event);
+
+/* Takes one event in. Facts before safe_ms need not be kept in tails: no event older than it will come.
+ * Steps are appended to `out`. */
+enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms, struct step_list *out);
+
+/* The steps that a blob's person stands for under the parents that the series have now, as far as they depend on
+ * them: negated, applied, and taken again after the parents changed, they move him. */
+void join_steps_of_person(struct join *join, struct slice blob, struct step_list *out);
+
+/* Whether the person of a blob may have written at an ad marked in `is_marked` (by series). */
+bool join_person_is_at(struct join *join, struct slice blob, const bool *is_marked);
+
+#endif
