@@ -1,0 +1,260 @@
+#include "core/publish/cells.h"
+
+#include "core/base/hash.h"
+
+#include <stdlib.h>
+
+static void *allocate(size_t count, size_t size)
+{
+	void *array = calloc(count ? count : 1, size);
+	CHECK(array);
+	return array;
+}
+
+static void cell_destroy(struct cell *cell)
+{
+	if (!cell)
+		return;
+	for (size_t i = 0; i < cell->part_count; i++)
+		pane_destroy(cell->parts[i].pane);
+	free(cell->parts);
+	pane_clear(&cell->sums);
+	free(cell);
+}
+
+static void cell_list_destroy(struct cell_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		cell_destroy(list->cells[i]);
+	free(list->cells);
+}
+
+void entity_destroy(struct entity *entity, size_t window_count)
+{
+	for (size_t w = 0; w < window_count; w++)
+		cell_destroy(entity->windows[w]);
+	free(entity->windows);
+	cell_list_destroy(&entity->hours);
+	cell_list_destroy(&entity->days);
+	names_destroy(&entity->names);
+	for (size_t i = 0; i < entity->task_report_count; i++)
+		reports_destroy(&entity->task_reports[i].reports);
+	free(entity->task_reports);
+	reports_destroy(&entity->reports);
+	free((char *)entity->id.data);
+}
+
+static uint32_t find_index(const struct merger *merger, enum level level, struct slice id)
+{
+	uint32_t mask = merger->index_size - 1;
+	uint32_t at = (uint32_t)(hash_text(id) + level) & mask;
+	for (;; at = (at + 1) & mask) {
+		uint32_t found = merger->index[at];
+		if (found == ENTITY_NONE)
+			return at;
+		if (merger->entities[found].level == level && slice_equal(merger->entities[found].id, id))
+			return at;
+	}
+}
+
+uint32_t entity_find(const struct merger *merger, enum level level, struct slice id)
+{
+	return merger->index_size ? merger->index[find_index(merger, level, id)] : ENTITY_NONE;
+}
+
+static void grow_index(struct merger *merger)
+{
+	free(merger->index);
+	merger->index_size = merger->index_size ? 2 * merger->index_size : 64;
+	merger->index = allocate(merger->index_size, sizeof(*merger->index));
+	memset(merger->index, 0xff, merger->index_size * sizeof(*merger->index));
+	for (uint32_t i = 0; i < merger->entity_count; i++)
+		merger->index[find_index(merger, merger->entities[i].level, merger->entities[i].id)] = i;
+}
+
+static struct entity *add_entity(struct merger *merger, struct entity_ref ref)
+{
+	if (merger->entity_count == merger->entity_capacity) {
+		merger->entity_capacity = merger->entity_capacity ? 2 * merger->entity_capacity : 64;
+		merger->entities =
+			realloc(merger->entities, merger->entity_capacity * sizeof(*merger->entities));
+		CHECK(merger->entities);
+	}
+	struct entity *entity = &merger->entities[merger->entity_count];
+	char *copy = allocate(ref.id.len, 1);
+	memcpy(copy, ref.id.data, ref.id.len);
+	*entity = (struct entity){
+		.level = ref.level,
+		.is_organic = ref.is_organic,
+		.id = {copy, ref.id.len},
+		.windows = allocate(merger->options->window_count, sizeof(*entity->windows)),
+		.first_ad = ENTITY_NONE,
+	};
+	names_create(&entity->names);
+	for (int i = 0; i < PARENT_COUNT; i++)
+		entity->parents[i] = entity->next_ad[i] = ENTITY_NONE;
+	return entity;
+}
+
+uint32_t entity_intern(struct merger *merger, struct entity_ref ref)
+{
+	if ((merger->entity_count + 1) * 2 > merger->index_size)
+		grow_index(merger);
+	uint32_t at = find_index(merger, ref.level, ref.id);
+	if (merger->index[at] == ENTITY_NONE) {
+		add_entity(merger, ref);
+		merger->index[at] = merger->entity_count++;
+	}
+	return merger->index[at];
+}
+
+void cell_list_push(struct cell_list *list, struct cell *cell)
+{
+	if (list->count == list->capacity) {
+		list->capacity = list->capacity ? 2 * list->capacity : 16;
+		list->cells = realloc(list->cells, list->capacity * sizeof(struct cell *));
+		CHECK(list->cells);
+	}
+	list->cells[list->count++] = cell;
+}
+
+static struct cell *create_cell(struct merger *merger, uint32_t entity, const struct span *span)
+{
+	struct cell *cell = allocate(1, sizeof(*cell));
+	cell->entity = entity;
+	cell->span = *span;
+	for (int basis = 0; basis < BASIS_COUNT && span->kind == SPAN_WINDOW; basis++)
+		cell->is_published[basis] = merger->is_published_expected;
+	return cell;
+}
+
+/* Days of two time zones may begin together and end apart: the list is sorted by both ends. */
+static bool span_is_after(const struct span *a, const struct span *b)
+{
+	return a->from_ms != b->from_ms ? a->from_ms > b->from_ms : a->to_ms > b->to_ms;
+}
+
+static struct cell *span_cell_at(struct merger *merger, struct cell_list *list, uint32_t entity,
+				 const struct span *span)
+{
+	size_t low = 0, high = list->count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (span_is_after(span, &list->cells[middle]->span))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < list->count && !span_is_after(&list->cells[low]->span, span))
+		return list->cells[low];
+	struct cell *cell = create_cell(merger, entity, span);
+	cell_list_push(list, cell);
+	memmove(&list->cells[low + 1], &list->cells[low], (list->count - 1 - low) * sizeof(struct cell *));
+	list->cells[low] = cell;
+	return cell;
+}
+
+struct cell *cell_at(struct merger *merger, uint32_t at, const struct span *span)
+{
+	struct entity *entity = &merger->entities[at];
+	if (span->kind != SPAN_WINDOW)
+		return span_cell_at(merger, span->kind == SPAN_HOUR ? &entity->hours : &entity->days, at, span);
+	struct cell **place = &entity->windows[span->window];
+	if (!*place)
+		*place = create_cell(merger, at, span);
+	return *place;
+}
+
+void entity_each_cell(struct merger *merger, uint32_t at, void (*call)(struct merger *, struct cell *, void *),
+		      void *ctx)
+{
+	const struct entity *entity = &merger->entities[at];
+	for (size_t w = 0; w < merger->options->window_count; w++)
+		if (entity->windows[w])
+			call(merger, entity->windows[w], ctx);
+	for (size_t i = 0; i < entity->hours.count; i++)
+		call(merger, entity->hours.cells[i], ctx);
+	for (size_t i = 0; i < entity->days.count; i++)
+		call(merger, entity->days.cells[i], ctx);
+}
+
+void cell_wait(struct merger *merger, struct cell *cell)
+{
+	if (cell->is_waiting)
+		return;
+	cell->is_waiting = true;
+	bool is_window = cell->span.kind == SPAN_WINDOW;
+	cell_list_push(&merger->waiting[is_window ? cell->span.window : WINDOW_COUNT_MAX], cell);
+}
+
+struct span cell_span(const struct merger *merger, const struct cell *cell)
+{
+	struct span span = cell->span;
+	if (span.kind == SPAN_WINDOW) {
+		span.to_ms = merger->window_ends_ms[span.window];
+		span.from_ms = span.to_ms - merger->options->windows[span.window].length_ms;
+	}
+	return span;
+}
+
+static bool is_newer(const struct name_note *a, const struct name_note *b)
+{
+	if (a->time_ms != b->time_ms)
+		return a->time_ms > b->time_ms;
+	return a->time_ms != TIME_NONE && slice_compare(a->id, b->id) > 0;
+}
+
+static struct slice own_text(const struct entity *ad, enum name_field field)
+{
+	return ad->names.fields[field].time_ms == TIME_NONE ? (struct slice){NULL, 0} : ad->names.fields[field].text;
+}
+
+static struct shown shown_of_ad(const struct merger *merger, const struct entity *ad)
+{
+	struct shown shown = {.name = own_text(ad, NAME_AD_NAME)};
+	for (int level = 0; level < PARENT_COUNT; level++)
+		if (ad->parents[level] != ENTITY_NONE)
+			shown.parents[level] = merger->entities[ad->parents[level]].id;
+	return shown;
+}
+
+/* The newest of a field that an ad of the entity carries. */
+static struct slice newest_text(const struct merger *merger, const struct entity *entity, enum name_field field)
+{
+	const struct name_note *newest = NULL;
+	for (uint32_t at = entity->first_ad; at != ENTITY_NONE;) {
+		const struct entity *ad = &merger->entities[at];
+		const struct name_note *note = &ad->names.fields[field];
+		if (note->time_ms != TIME_NONE && (!newest || is_newer(note, newest)))
+			newest = note;
+		at = ad->next_ad[entity->level];
+	}
+	return newest ? newest->text : (struct slice){NULL, 0};
+}
+
+static struct shown shown_of_parent(const struct merger *merger, const struct entity *entity)
+{
+	struct shown shown = {0};
+	for (enum level level = 0; level < entity->level; level++)
+		shown.parents[level] = newest_text(merger, entity, (enum name_field)level);
+	if (entity->level != LEVEL_ACCOUNT && shown.parents[LEVEL_ACCOUNT].len == 0)
+		shown.parents[LEVEL_ACCOUNT] = merger->options->default_account;
+	shown.parents[entity->level] = entity->id;
+	if (entity->level == LEVEL_CAMPAIGN)
+		shown.name = newest_text(merger, entity, NAME_CAMPAIGN_NAME);
+	if (entity->level == LEVEL_ADSET)
+		shown.name = newest_text(merger, entity, NAME_ADSET_NAME);
+	return shown;
+}
+
+struct shown entity_shown(struct merger *merger, uint32_t at)
+{
+	struct entity *entity = &merger->entities[at];
+	if (entity->level == LEVEL_AD)
+		return shown_of_ad(merger, entity);
+	if (!entity->is_shown_known) {
+		entity->shown = shown_of_parent(merger, entity);
+		entity->is_shown_known = true;
+	}
+	return entity->shown;
+}

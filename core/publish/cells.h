@@ -1,0 +1,119 @@
+/* Entities and their cells: the memory of the merger. See merger.h for the picture.
+ *
+ * An entity is a level and an id; an ad knows its parents, a parent its ads (lists through next_ad). Cells are
+ * found by span: windows by number, hours and days in lists sorted by from_ms. A cell never moves, so
+ * lists of waiting cells hold pointers. */
+#ifndef LADDER_PUBLISH_CELLS_H
+#define LADDER_PUBLISH_CELLS_H
+
+#include "core/base/zone.h"
+#include "core/publish/merger.h"
+
+enum span_kind { SPAN_WINDOW, SPAN_HOUR, SPAN_DAY };
+
+struct span {
+	enum span_kind kind;
+	size_t window;
+	int64_t from_ms; /* hours and days; a window's span follows from T */
+	int64_t to_ms;
+};
+
+struct part {
+	uint32_t task;
+	int64_t people;
+	struct pane *pane; /* NULL above ads */
+};
+
+struct cell {
+	uint32_t entity;
+	struct span span;
+	struct pane sums;
+	int64_t people;
+	int64_t amounts[AMOUNT_COUNT]; /* of spend reports */
+	struct part *parts;            /* what each task said last */
+	size_t part_count;
+	bool is_waiting;                /* stands in a list of waiting cells */
+	bool is_published[BASIS_COUNT]; /* the last row out held something */
+	bool is_settled[BASIS_COUNT];   /* the last row out said so */
+};
+
+struct cell_list {
+	struct cell **cells;
+	size_t count;
+	size_t capacity;
+};
+
+struct task_reports {
+	uint32_t task;
+	struct reports reports;
+};
+
+enum { ENTITY_NONE = UINT32_MAX };
+
+/* What a row shows beside its numbers; the newest among the ads of the entity. */
+struct shown {
+	struct slice parents[PARENT_COUNT];
+	struct slice name;
+};
+
+struct entity {
+	enum level level;
+	bool is_organic;
+	struct slice id; /* owned */
+	struct cell **windows; /* [window], NULL where there was never anything */
+	struct cell_list hours;
+	struct cell_list days;
+	/* ads */
+	struct names names;
+	uint32_t parents[PARENT_COUNT];
+	uint32_t next_ad[PARENT_COUNT]; /* the next ad of the same parent */
+	const struct zone *zone;        /* of the ad's account */
+	struct task_reports *task_reports;
+	size_t task_report_count;
+	struct reports reports; /* of all tasks together */
+	/* above ads */
+	uint32_t first_ad;
+	bool is_shown_known;
+	struct shown shown;
+};
+
+struct merger {
+	const struct options *options;
+	struct entity *entities;
+	uint32_t entity_count;
+	uint32_t entity_capacity;
+	uint32_t *index; /* open-addressed, ENTITY_NONE is free */
+	uint32_t index_size;
+	int64_t now_ms;                            /* T, TIME_NONE at first */
+	int64_t window_ends_ms[WINDOW_COUNT_MAX];
+	struct cell_list waiting[WINDOW_COUNT_MAX + 1]; /* by window, the last is history */
+	int64_t due_ms[WINDOW_COUNT_MAX + 1];
+	uint64_t revision;
+	bool is_published_expected;
+	struct buffer key;
+	struct buffer value;
+};
+
+uint32_t entity_find(const struct merger *merger, enum level level, struct slice id); /* ENTITY_NONE: not there */
+uint32_t entity_intern(struct merger *merger, struct entity_ref ref);
+void entity_destroy(struct entity *entity, size_t window_count);
+
+/* The cell of a span; made if it is not there. */
+struct cell *cell_at(struct merger *merger, uint32_t entity, const struct span *span);
+
+/* Calls for every cell of an entity. */
+void entity_each_cell(struct merger *merger, uint32_t entity, void (*call)(struct merger *, struct cell *, void *),
+		      void *ctx);
+
+void cell_list_push(struct cell_list *list, struct cell *cell);
+
+/* Puts the cell among the waiting, if it is not there. */
+void cell_wait(struct merger *merger, struct cell *cell);
+
+/* A window's [from, to) as T has it, or the span's own. */
+struct span cell_span(const struct merger *merger, const struct cell *cell);
+
+/* What the rows of an entity show; valid until names or parents change. */
+struct shown entity_shown(struct merger *merger, uint32_t entity);
+
+#endif

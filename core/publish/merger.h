@@ -1,0 +1,85 @@
+/* Merger: what all tasks make known, summed to rows. Spec sections 4 to 6, design decision 6.
+ *
+ *   task 0 ---\   names, reports,                      +-- ad --+-- adset --+-- campaign --+-- account
+ *   task 1 ----> totals of spans, each absolute  --->  | cell   | cell      | cell         | cell        ---> rows
+ *   task 2 ---/                                        +--------+-----------+--------------+
+ *
+ * A cell holds the numbers of one entity (a level and an id) in one span: a window, an hour or a day. An ad's cell is
+ * the sum of what the tasks last said of it, and of its spend reports; a cell above it is the sum of the ads that
+ * belong there now, but for people, which tasks say at every level. So whatever is said again, late, or after
+ * an ad moved to another campaign, the cells are right: only differences travel up.
+ *
+ * cell.sums = sum(cell.parts) at an ad; above, sum(sums of its ads). merger_check says the same in code.
+ * One thread. Aborts where memory is missing. */
+#ifndef LADDER_PUBLISH_MERGER_H
+#define LADDER_PUBLISH_MERGER_H
+
+#include "core/model/options.h"
+#include "core/model/pane.h"
+#include "core/state/names.h"
+#include "core/state/reports.h"
+
+struct merger;
+
+struct merger *merger_create(const struct options *options);
+void merger_destroy(struct merger *merger);
+
+/* An ad's parents as they are now: ids, empty where there is none. The account is never empty. */
+struct parents {
+	struct slice ids[PARENT_COUNT];
+};
+
+/* What some task knows of an ad's names. True if its account, campaign or adset is another now: tasks
+ * must hear of it (merger_parents), because they count people. */
+bool merger_put_names(struct merger *merger, struct slice ad, const struct names *names);
+struct parents merger_parents(const struct merger *merger, struct slice ad);
+
+/* The parents of every ad whose events said something of them: for a task that was read back. */
+typedef void merger_parents_sink(void *ctx, struct slice ad, const struct parents *parents);
+void merger_each_parents(const struct merger *merger, merger_parents_sink *sink, void *ctx);
+
+/* Every report that a task has of an ad. */
+void merger_put_reports(struct merger *merger, uint32_t task, struct slice ad, const struct reports *reports);
+
+/* The total of a window, and the sum of an hour or a day. A day that the ad's account does not have (its
+ * time zone is another by now) is ignored. `pane` is NULL above ads. */
+void merger_put_window(struct merger *merger, uint32_t task, struct entity_ref ref, size_t window,
+		       const struct pane *pane, int64_t people);
+void merger_put_span(struct merger *merger, uint32_t task, struct entity_ref ref, bool is_day, int64_t from_ms,
+		     int64_t to_ms, const struct pane *pane, int64_t people);
+
+/* What a task said so far is void: as if it had said zero everywhere. */
+void merger_drop_task(struct merger *merger, uint32_t task);
+
+/* Every row that was published waits again: some did not arrive. */
+void merger_publish_again(struct merger *merger);
+
+/* Stream time T moves on: every window ends at its first multiple of slide after it. */
+void merger_advance(struct merger *merger, int64_t now_ms);
+
+/* From now on (or no longer), windows that turn up empty are published once, with zeros: another run may
+ * have published something else there. */
+void merger_expect_published(struct merger *merger, bool is_expected);
+
+/* A row as it goes out. `is_history` says for which of the two topics. False: no room now, the row
+ * stays waiting. */
+typedef bool merger_row_sink(void *ctx, struct slice key, struct slice value, bool is_history);
+
+/* Publishes what changed and whose emit time has come (wall_ms, any steady clock), at most `row_limit` rows.
+ * Revisions are greater than every one before and than revision_floor. Returns the number of rows. */
+size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, uint64_t revision_floor,
+		      merger_row_sink *sink, void *ctx);
+
+/* The greatest revision given out, 0 before the first. */
+uint64_t merger_revision(const struct merger *merger);
+
+/* Whether rows wait, and until when (wall_ms) nothing is due. */
+bool merger_is_waiting(const struct merger *merger, int64_t *due_ms);
+
+/* Every row that holds anything, sorted by key, with revision 0. */
+void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx);
+
+/* Aborts if a cell is not the sum that it should be. */
+void merger_check(const struct merger *merger);
+
+#endif

@@ -1,0 +1,243 @@
+#include "core/publish/cells.h"
+#include "core/publish/row_json.h"
+
+#include <stdlib.h>
+
+/* Where an amount of the reports stands in a row. */
+static const enum counter amount_counters[AMOUNT_COUNT] = {
+	[AMOUNT_IMPRESSIONS] = COUNTER_impressions,
+	[AMOUNT_CLICKS] = COUNTER_reported_clicks,
+	[AMOUNT_CONVERSATIONS] = COUNTER_reported_conversations,
+	[AMOUNT_SPEND] = COUNTER_spend,
+};
+
+static bool is_settled(const struct merger *merger, const struct span *span, enum basis basis)
+{
+	int64_t settled_ms = span->to_ms + merger->options->lateness_ms;
+	if (basis == BASIS_COHORT)
+		settled_ms += merger->options->outcome_window_ms;
+	return span->kind != SPAN_WINDOW && merger->now_ms >= settled_ms;
+}
+
+static void put_counts(const struct cell *cell, enum basis basis, const struct account_options *account,
+		       struct row *row)
+{
+	for (int i = 0; i < COUNTER_COUNT; i++)
+		row->counts[i] = slot_of[i][basis] == SLOT_NONE ? 0 : cell->sums.sums[slot_of[i][basis]];
+	for (int i = 0; i < AMOUNT_COUNT; i++)
+		row->counts[amount_counters[i]] = cell->amounts[i];
+	row->counts[COUNTER_people] = cell->people;
+	if (account->spend_from == SPEND_FROM_CLICKS)
+		row->counts[COUNTER_spend] = row->counts[COUNTER_click_cost];
+}
+
+static void put_times(const struct cell *cell, enum basis basis, struct row *row)
+{
+	row->times_ms[ROW_RESPONSE_P50] = pane_quantile_ms(&cell->sums, HISTOGRAM_RESPONSE, basis, 50);
+	row->times_ms[ROW_RESPONSE_P90] = pane_quantile_ms(&cell->sums, HISTOGRAM_RESPONSE, basis, 90);
+	row->times_ms[ROW_CLOSE_TIME_P50] = pane_quantile_ms(&cell->sums, HISTOGRAM_CLOSE_TIME, basis, 50);
+	row->times_ms[ROW_CLOSE_TIME_P90] = pane_quantile_ms(&cell->sums, HISTOGRAM_CLOSE_TIME, basis, 90);
+}
+
+static bool row_is_empty(const struct row *row)
+{
+	int64_t any = 0;
+	for (int i = 0; i < COUNTER_COUNT; i++)
+		any |= row->counts[i];
+	return any == 0;
+}
+
+static struct slice window_name(const struct merger *merger, const struct span *span)
+{
+	if (span->kind == SPAN_WINDOW)
+		return slice_from(merger->options->windows[span->window].name);
+	return slice_from(span->kind == SPAN_HOUR ? "1h" : "1d");
+}
+
+static struct row make_row(struct merger *merger, const struct cell *cell, enum basis basis)
+{
+	const struct entity *entity = &merger->entities[cell->entity];
+	struct shown shown = entity_shown(merger, cell->entity);
+	struct span span = cell_span(merger, cell);
+	struct account_options account = options_account(merger->options, shown.parents[LEVEL_ACCOUNT]);
+	struct row row = {
+		.kind = span.kind == SPAN_WINDOW ? ROW_ROLLING : ROW_BUCKET,
+		.basis = basis,
+		.level = entity->level,
+		.is_settled = is_settled(merger, &span, basis),
+		.id = entity->id,
+		.name = shown.name,
+		.account = shown.parents[LEVEL_ACCOUNT],
+		.campaign = shown.parents[LEVEL_CAMPAIGN],
+		.adset = shown.parents[LEVEL_ADSET],
+		.window = window_name(merger, &span),
+		.currency = account.currency,
+		.from_ms = span.from_ms,
+		.to_ms = span.to_ms,
+	};
+	if (entity->level == LEVEL_AD)
+		row.ad = entity->id;
+	put_counts(cell, basis, &account, &row);
+	put_times(cell, basis, &row);
+	return row;
+}
+
+static bool send(struct merger *merger, const struct row *row, merger_row_sink *sink, void *ctx)
+{
+	merger->key.len = merger->value.len = 0;
+	row_put_key(row, &merger->key);
+	row_put_json(row, buffer_slice(&merger->key), &merger->value);
+	return sink(ctx, buffer_slice(&merger->key), buffer_slice(&merger->value), row->kind == ROW_BUCKET);
+}
+
+/* Publishes both rows of a cell. False: there was no room. */
+static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_sink *sink, void *ctx, size_t *count)
+{
+	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
+		struct row row = make_row(merger, cell, basis);
+		bool is_empty = row_is_empty(&row);
+		if (is_empty && !cell->is_published[basis])
+			continue;
+		row.revision = ++merger->revision;
+		if (!send(merger, &row, sink, ctx))
+			return false;
+		cell->is_published[basis] = !is_empty;
+		cell->is_settled[basis] = row.is_settled;
+		++*count;
+	}
+	return true;
+}
+
+static int64_t emit_ms(const struct merger *merger, size_t list)
+{
+	return list == WINDOW_COUNT_MAX ? merger->options->history_emit_ms : merger->options->windows[list].emit_ms;
+}
+
+/* The cells at the front go out, what is left moves up. */
+static size_t publish_list(struct merger *merger, size_t number, size_t row_limit, merger_row_sink *sink, void *ctx)
+{
+	struct cell_list *list = &merger->waiting[number];
+	size_t row_count = 0, done = 0;
+	for (; done < list->count && row_count < row_limit; done++) {
+		if (!publish_cell(merger, list->cells[done], sink, ctx, &row_count))
+			break;
+		list->cells[done]->is_waiting = false;
+	}
+	list->count -= done;
+	if (done)
+		memmove(list->cells, list->cells + done, list->count * sizeof(struct cell *));
+	return row_count;
+}
+
+size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, uint64_t revision_floor,
+		      merger_row_sink *sink, void *ctx)
+{
+	size_t row_count = 0;
+	if (merger->revision < revision_floor)
+		merger->revision = revision_floor;
+	for (size_t i = 0; i <= WINDOW_COUNT_MAX; i++) {
+		struct cell_list *list = &merger->waiting[i];
+		if (list->count == 0 || wall_ms < merger->due_ms[i] || row_count >= row_limit)
+			continue;
+		row_count += publish_list(merger, i, row_limit - row_count, sink, ctx);
+		if (list->count == 0)
+			merger->due_ms[i] = wall_ms + emit_ms(merger, i);
+	}
+	return row_count;
+}
+
+uint64_t merger_revision(const struct merger *merger)
+{
+	return merger->revision;
+}
+
+bool merger_is_waiting(const struct merger *merger, int64_t *due_ms)
+{
+	bool is_waiting = false;
+	for (size_t i = 0; i <= WINDOW_COUNT_MAX; i++) {
+		if (merger->waiting[i].count == 0)
+			continue;
+		if (!is_waiting || merger->due_ms[i] < *due_ms)
+			*due_ms = merger->due_ms[i];
+		is_waiting = true;
+	}
+	return is_waiting;
+}
+
+struct print_entry {
+	const struct cell *cell;
+	enum basis basis;
+	struct slice key;
+};
+
+struct print_list {
+	struct print_entry *entries;
+	size_t count;
+	size_t capacity;
+};
+
+static void collect_entry(struct merger *merger, struct cell *cell, void *ctx)
+{
+	struct print_list *list = ctx;
+	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
+		struct row row = make_row(merger, cell, basis);
+		if (row_is_empty(&row))
+			continue;
+		if (list->count == list->capacity) {
+			list->capacity = list->capacity ? 2 * list->capacity : 256;
+			list->entries = realloc(list->entries, list->capacity * sizeof(*list->entries));
+			CHECK(list->entries);
+		}
+		struct buffer key = {0};
+		row_put_key(&row, &key);
+		list->entries[list->count++] = (struct print_entry){cell, basis, buffer_slice(&key)};
+	}
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return slice_compare(((const struct print_entry *)a)->key, ((const struct print_entry *)b)->key);
+}
+
+void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx)
+{
+	struct print_list list = {0};
+	for (uint32_t i = 0; i < merger->entity_count; i++)
+		entity_each_cell(merger, i, collect_entry, &list);
+	if (list.count)
+		qsort(list.entries, list.count, sizeof(*list.entries), compare_entries);
+	for (size_t i = 0; i < list.count; i++) {
+		struct row row = make_row(merger, list.entries[i].cell, list.entries[i].basis);
+		send(merger, &row, sink, ctx);
+		free((char *)list.entries[i].key.data);
+	}
+	free(list.entries);
+}
+
+static bool cell_is_sum_of_parts(const struct cell *cell, bool has_panes)
+{
+	struct pane sum = {0};
+	int64_t people = 0;
+	for (size_t i = 0; i < cell->part_count; i++) {
+		people += cell->parts[i].people;
+		if (cell->parts[i].pane)
+			pane_add_pane(&sum, cell->parts[i].pane, 1);
+	}
+	bool is_sum = people == cell->people && (!has_panes || pane_equal(&sum, &cell->sums));
+	pane_clear(&sum);
+	return is_sum;
+}
+
+void merger_check(const struct merger *merger)
+{
+	for (uint32_t i = 0; i < merger->entity_count; i++) {
+		const struct entity *entity = &merger->entities[i];
+		bool is_ad = entity->level == LEVEL_AD;
+		for (size_t w = 0; w < merger->options->window_count; w++)
+			CHECK(!entity->windows[w] || cell_is_sum_of_parts(entity->windows[w], is_ad));
+		for (size_t h = 0; h < entity->hours.count; h++)
+			CHECK(cell_is_sum_of_parts(entity->hours.cells[h], is_ad));
+		for (size_t d = 0; d < entity->days.count; d++)
+			CHECK(cell_is_sum_of_parts(entity->days.cells[d], is_ad));
+	}
+}

@@ -1,0 +1,184 @@
+#include "core/window/window.h"
+
+#include "core/base/civil.h"
+
+enum { SLICES_PER_HOUR = HOUR_MS / HISTORY_SLICE_MS };
+
+void window_create(struct window *window, const struct options *options, struct series_table *series)
+{
+	*window = (struct window){.options = options, .series = series, .now_ms = TIME_NONE};
+}
+
+void window_advance(struct window *window, int64_t now_ms)
+{
+	if (now_ms > window->now_ms)
+		window->now_ms = now_ms;
+}
+
+void window_apply(struct window *window, const struct step_list *steps, int64_t cause_ms)
+{
+	const struct frame *frame = &window->series->frame;
+	for (size_t i = 0; i < steps->count; i++) {
+		const struct step *step = &steps->steps[i];
+		if (step->time_ms < cause_ms - window->options->retention_ms) {
+			window->frozen_count++;
+			continue;
+		}
+		struct series *series = &window->series->series[step->series];
+		series_advance(series, frame, window->now_ms);
+		if (step->slot == SLOT_WROTE) {
+			series->has_people = true;
+			series_add_people(series, frame, step->time_ms, step->before_ms, step->delta);
+		} else {
+			series_add(series, frame, step->time_ms, step->slot, step->delta);
+		}
+	}
+}
+
+static const struct tally *find_tally(const struct tallies *tallies, int64_t index)
+{
+	size_t low = 0, high = tallies->count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (tallies->entries[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < tallies->count && tallies->entries[low].index == index ? &tallies->entries[low] : NULL;
+}
+
+static int64_t tally_count(const struct tallies *tallies, int64_t index)
+{
+	const struct tally *tally = find_tally(tallies, index);
+	return tally ? tally->count : 0;
+}
+
+/* The sum of the slices in [from_ms, to_ms). */
+static void sum_history(const struct series *series, int64_t from_ms, int64_t to_ms, struct pane *sum)
+{
+	int64_t begin = civil_floor(from_ms, HISTORY_SLICE_MS), end = civil_floor(to_ms, HISTORY_SLICE_MS);
+	size_t low = 0, high = series->history_count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (series->history[middle].index < begin)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < series->history_count && series->history[low].index < end; low++)
+		pane_add_pane(sum, series->history[low].pane, 1);
+}
+
+struct collect {
+	struct series *series;
+	uint32_t at;
+	const struct window_sink *sink;
+	struct pane sum;
+};
+
+static void say_hour(struct collect *collect, int64_t hour)
+{
+	int64_t from_ms = hour * HOUR_MS;
+	pane_clear(&collect->sum);
+	sum_history(collect->series, from_ms, from_ms + HOUR_MS, &collect->sum);
+	collect->sink->hour(collect->sink->ctx, collect->at, from_ms,
+			    collect->series->level == LEVEL_AD ? &collect->sum : NULL,
+			    tally_count(&collect->series->hours, hour));
+}
+
+static void say_day(struct collect *collect, int64_t day)
+{
+	int64_t from_ms = zone_day_start_ms(collect->series->zone, day);
+	int64_t to_ms = zone_day_start_ms(collect->series->zone, day + 1);
+	pane_clear(&collect->sum);
+	sum_history(collect->series, from_ms, to_ms, &collect->sum);
+	collect->sink->day(collect->sink->ctx, collect->at, from_ms, to_ms,
+			   collect->series->level == LEVEL_AD ? &collect->sum : NULL,
+			   tally_count(&collect->series->days, day));
+}
+
+static void say_tallies(struct collect *collect, struct tallies *tallies, void (*say)(struct collect *, int64_t))
+{
+	for (size_t i = 0; i < tallies->count; i++) {
+		if (!tallies->entries[i].is_changed)
+			continue;
+		tallies->entries[i].is_changed = false;
+		say(collect, tallies->entries[i].index);
+	}
+}
+
+static void say_slices(struct collect *collect)
+{
+	int64_t hour_said = INT64_MIN, day_said = INT64_MIN;
+	for (size_t i = 0; i < collect->series->history_count; i++) {
+		struct history_slice *slice = &collect->series->history[i];
+		if (!slice->is_changed)
+			continue;
+		slice->is_changed = false;
+		int64_t hour = civil_floor(slice->index, SLICES_PER_HOUR);
+		int64_t day = zone_day_of(collect->series->zone, slice->index * HISTORY_SLICE_MS);
+		if (hour != hour_said)
+			say_hour(collect, hour);
+		if (day != day_said)
+			say_day(collect, day);
+		hour_said = hour;
+		day_said = day;
+	}
+}
+
+static void say_windows(struct collect *collect, uint32_t window_mask)
+{
+	struct series *series = collect->series;
+	for (size_t w = 0; series->changed_windows & window_mask; w++) {
+		uint32_t bit = 1u << w;
+		if (!(series->changed_windows & window_mask & bit))
+			continue;
+		series->changed_windows &= ~bit;
+		collect->sink->window(collect->sink->ctx, collect->at, w, series->totals ? &series->totals[w] : NULL,
+				      series->people_totals[w]);
+	}
+}
+
+void window_collect(struct window *window, uint32_t window_mask, bool with_history, const struct window_sink *sink)
+{
+	struct collect collect = {.sink = sink};
+	for (uint32_t i = 0; i < window->series->count; i++) {
+		collect.series = &window->series->series[i];
+		collect.at = i;
+		if (window->now_ms != TIME_NONE)
+			series_advance(collect.series, &window->series->frame, window->now_ms);
+		say_windows(&collect, window_mask);
+		if (!with_history || !collect.series->is_history_changed)
+			continue;
+		collect.series->is_history_changed = false;
+		say_slices(&collect);
+		say_tallies(&collect, &collect.series->hours, say_hour);
+		say_tallies(&collect, &collect.series->days, say_day);
+	}
+	pane_clear(&collect.sum);
+}
+
+static void mark_tallies(struct tallies *tallies)
+{
+	for (size_t i = 0; i < tallies->count; i++)
+		tallies->entries[i].is_changed = true;
+}
+
+void window_mark_days_changed(struct series *series)
+{
+	for (size_t i = 0; i < series->history_count; i++)
+		series->history[i].is_changed = true;
+	mark_tallies(&series->days);
+	series->is_history_changed = true;
+}
+
+void window_mark_changed(struct window *window)
+{
+	for (uint32_t i = 0; i < window->series->count; i++) {
+		struct series *series = &window->series->series[i];
+		series->changed_windows = (uint32_t)(((uint64_t)1 << window->series->frame.window_count) - 1);
+		window_mark_days_changed(series);
+		mark_tallies(&series->hours);
+	}
+}
