@@ -1,0 +1,386 @@
+#include "core/pipeline.h"
+
+#include <stdlib.h>
+
+const char *class_name(enum verdict_class class)
+{
+	static const char *const names[CLASS_COUNT] = {"applied", "duplicate", "late", "rejected", "ignored"};
+	return names[class];
+}
+
+struct task *task_create(const struct options *options, const unsigned char identity_key[16], size_t input_count)
+{
+	struct task *task = calloc(1, sizeof(*task));
+	CHECK(task);
+	task->options = options;
+	task->people = people_create();
+	series_table_create(&task->series, options);
+	join_create(&task->join, options, identity_key, task->people, &task->series);
+	window_create(&task->window, options, &task->series);
+	task->inputs = calloc(input_count, sizeof(*task->inputs));
+	CHECK(task->inputs);
+	task->input_count = input_count;
+	task->max_ms = TIME_NONE;
+	task->forgotten_ms = TIME_NONE;
+	task->confirmed_ms = INT64_MAX;
+	return task;
+}
+
+void task_destroy(struct task *task)
+{
+	for (size_t i = 0; i < task->ad_capacity; i++) {
+		names_destroy(&task->ads[i].names);
+		reports_destroy(&task->ads[i].reports);
+	}
+	free(task->ads);
+	join_destroy(&task->join);
+	series_table_destroy(&task->series);
+	people_destroy(task->people);
+	step_list_destroy(&task->steps);
+	buffer_destroy(&task->page);
+	free(task->inputs);
+	free(task);
+}
+
+struct ad_facts *task_ad(struct task *task, uint32_t series)
+{
+	if (series >= task->ad_capacity) {
+		size_t capacity = task->ad_capacity ? 2 * task->ad_capacity : 64;
+		while (capacity <= series)
+			capacity *= 2;
+		task->ads = realloc(task->ads, capacity * sizeof(*task->ads));
+		CHECK(task->ads);
+		for (size_t i = task->ad_capacity; i < capacity; i++) {
+			task->ads[i] = (struct ad_facts){0};
+			names_create(&task->ads[i].names);
+		}
+		task->ad_capacity = capacity;
+	}
+	return &task->ads[series];
+}
+
+bool event_is_rejected(const struct options *options, const struct event *event, int64_t wall_ms,
+		       enum reason *reason)
+{
+	struct slice account = event->account.len ? event->account : options->default_account;
+	*reason = REASON_future;
+	if (wall_ms != TIME_NONE && event->ts_ms > wall_ms + options->max_ahead_ms)
+		return true;
+	*reason = REASON_currency;
+	return event->currency.len && !slice_equal(event->currency, options_account(options, account).currency);
+}
+
+static enum verdict_class take_report(struct task *task, const struct event *event)
+{
+	struct report report = report_of_event(event);
+	struct ad_facts *ad = task_ad(task, join_intern_ad(&task->join, event->ad));
+	enum verdict_class class = reports_put(&ad->reports, &report) ? CLASS_APPLIED : CLASS_DUPLICATE;
+	ad->are_reports_changed = ad->is_dirty = task->are_ads_changed = true;
+	return class;
+}
+
+static enum verdict_class take_step(struct task *task, const struct event *event)
+{
+	static const enum verdict_class classes[] = {
+		[JOIN_APPLIED] = CLASS_APPLIED, [JOIN_DUPLICATE] = CLASS_DUPLICATE, [JOIN_LATE] = CLASS_LATE};
+	int64_t known_ms = task->max_ms < task->confirmed_ms ? task->max_ms : task->confirmed_ms;
+	int64_t safe_ms = known_ms == TIME_NONE ? TIME_NONE : known_ms - task->options->lateness_ms;
+	task->steps.count = 0;
+	enum join_class class = join_event(&task->join, event, safe_ms, &task->steps);
+	window_apply(&task->window, &task->steps, task->window.now_ms);
+	return classes[class];
+}
+
+static enum verdict_class take_event(struct task *task, const struct event *event)
+{
+	if (task->max_ms != TIME_NONE && event->ts_ms < task->max_ms - task->options->lateness_ms)
+		return CLASS_LATE;
+	if (event->ts_ms > task->max_ms)
+		task->max_ms = event->ts_ms;
+	window_advance(&task->window, task->max_ms);
+	if (event->ad.len) {
+		struct ad_facts *ad = task_ad(task, join_intern_ad(&task->join, event->ad));
+		names_note_event(&ad->names, event);
+		ad->is_dirty |= ad->names.is_changed;
+		task->are_ads_changed |= ad->names.is_changed;
+	}
+	return event->type == EVENT_SPEND ? take_report(task, event) : take_step(task, event);
+}
+
+struct verdict task_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
+			  int64_t wall_ms)
+{
+	struct verdict verdict = {CLASS_IGNORED, REASON_COUNT};
+	if (!(type_mask >> event->type & 1)) {
+		task->inputs[input].classes[CLASS_IGNORED]++;
+		return verdict;
+	}
+	if (event_is_rejected(task->options, event, wall_ms, &verdict.reason)) {
+		verdict.class = CLASS_REJECTED;
+		task_count_rejected(task, input, verdict.reason);
+		return verdict;
+	}
+	verdict.class = take_event(task, event);
+	task->inputs[input].classes[verdict.class]++;
+	return verdict;
+}
+
+void task_count_rejected(struct task *task, size_t input, enum reason reason)
+{
+	task->inputs[input].classes[CLASS_REJECTED]++;
+	task->inputs[input].reasons[reason]++;
+}
+
+/* People silent for `retention` are forgotten; a while later than that, so that an event which is not late
+ * yet still finds them. */
+static void forget_people(struct task *task, int64_t before_ms)
+{
+	struct buffer keys = {0};
+	size_t at = 0;
+	for (struct slice blob; (blob = people_next(task->people, &at)).len;) {
+		if (person_blob_last_ms(blob.data) >= before_ms)
+			continue;
+		struct key128 key = person_blob_key(blob.data);
+		buffer_put(&keys, &key, sizeof(key));
+	}
+	for (size_t i = 0; i < keys.len; i += sizeof(struct key128)) {
+		struct key128 key;
+		memcpy(&key, keys.data + i, sizeof(key));
+		people_remove(task->people, key);
+	}
+	buffer_destroy(&keys);
+}
+
+static void forget(struct task *task)
+{
+	int64_t before_ms = task->window.now_ms - task->options->retention_ms - task->options->lateness_ms;
+	forget_people(task, before_ms);
+	for (uint32_t i = 0; i < task->series.count; i++) {
+		series_forget(&task->series.series[i], before_ms);
+		if (task->series.series[i].level == LEVEL_AD)
+			reports_forget(&task_ad(task, i)->reports, before_ms);
+	}
+}
+
+void task_advance(struct task *task, int64_t now_ms)
+{
+	window_advance(&task->window, now_ms);
+	if (task->forgotten_ms == TIME_NONE)
+		task->forgotten_ms = now_ms;
+	if (now_ms - task->forgotten_ms < UTC_DAY_MS)
+		return;
+	task->forgotten_ms = now_ms;
+	forget(task);
+}
+
+void task_confirm(struct task *task, int64_t confirmed_ms)
+{
+	task->confirmed_ms = confirmed_ms;
+}
+
+/* An ad whose parents or zone are others from now on. */
+struct remap {
+	uint32_t ad;
+	uint32_t parents[PARENT_COUNT];
+	const struct zone *zone;
+};
+
+static struct remap make_remap(struct task *task, const struct ad_parents *change)
+{
+	struct remap remap = {.ad = join_intern_ad(&task->join, change->ad)};
+	for (int level = 0; level < PARENT_COUNT; level++) {
+		struct slice id = change->parents.ids[level];
+		remap.parents[level] =
+			id.len ? series_intern(&task->series, (enum level)level, id, false) : SERIES_NONE;
+	}
+	remap.zone = options_account(task->options, change->parents.ids[LEVEL_ACCOUNT]).zone;
+	return remap;
+}
+
+static bool zone_changes(const struct task *task, const struct remap *remap, int level)
+{
+	uint32_t parent = remap->parents[level];
+	return parent != SERIES_NONE && task->series.series[parent].zone != remap->zone;
+}
+
+static bool remap_changes_anything(const struct task *task, const struct remap *remap)
+{
+	const struct series *ad = &task->series.series[remap->ad];
+	bool is_other = memcmp(ad->parents, remap->parents, sizeof(ad->parents)) != 0 || ad->zone != remap->zone;
+	for (int level = 0; level < PARENT_COUNT; level++)
+		is_other |= zone_changes(task, remap, level);
+	return is_other;
+}
+
+static bool remap_moves_people(const struct task *task, const struct remap *remap)
+{
+	bool has_people = task->series.series[remap->ad].has_people;
+	for (int level = LEVEL_CAMPAIGN; level < PARENT_COUNT; level++)
+		if (zone_changes(task, remap, level))
+			has_people |= task->series.series[remap->parents[level]].has_people;
+	return has_people;
+}
+
+/* The ad itself, and all ads below a parent whose days are cut anew. */
+static void mark_ads(const struct task *task, const struct remap *remap, bool *is_marked)
+{
+	is_marked[remap->ad] = true;
+	for (int level = LEVEL_CAMPAIGN; level < PARENT_COUNT; level++) {
+		if (!zone_changes(task, remap, level))
+			continue;
+		for (uint32_t i = 0; i < task->series.count; i++)
+			is_marked[i] |= task->series.series[i].level == LEVEL_AD &&
+					task->series.series[i].parents[level] == remap->parents[level];
+	}
+}
+
+static void find_people(struct task *task, const bool *is_marked, struct buffer *keys)
+{
+	size_t at = 0;
+	for (struct slice blob; (blob = people_next(task->people, &at)).len;) {
+		if (!join_person_is_at(&task->join, blob, is_marked))
+			continue;
+		struct key128 key = person_blob_key(blob.data);
+		buffer_put(keys, &key, sizeof(key));
+	}
+}
+
+static void move_people(struct task *task, const struct buffer *keys, int64_t sign)
+{
+	for (size_t i = 0; i < keys->len; i += sizeof(struct key128)) {
+		struct key128 key;
+		memcpy(&key, keys->data + i, sizeof(key));
+		task->steps.count = 0;
+		join_steps_of_person(&task->join, people_find(task->people, key), &task->steps);
+		for (size_t j = 0; j < task->steps.count; j++)
+			task->steps.steps[j].delta *= sign;
+		window_apply(&task->window, &task->steps, task->window.now_ms);
+	}
+}
+
+static struct entity_ref ref_of(const struct task *task, uint32_t series)
+{
+	const struct series *named = &task->series.series[series];
+	return (struct entity_ref){named->level, named->is_organic, named->id};
+}
+
+static void change_zone(struct task *task, uint32_t at, const struct remap *remap, const struct task_sink *sink)
+{
+	struct series *series = &task->series.series[at];
+	if (series->zone == remap->zone)
+		return;
+	for (size_t i = 0; i < series->days.count; i++) {
+		int64_t day = series->days.entries[i].index;
+		sink->span(sink->ctx, ref_of(task, at), true, zone_day_start_ms(series->zone, day),
+			   zone_day_start_ms(series->zone, day + 1), NULL, 0);
+	}
+	series->zone = remap->zone;
+	series->parents[LEVEL_ACCOUNT] = remap->parents[LEVEL_ACCOUNT];
+	series->is_dirty = true;
+	window_mark_days_changed(series);
+}
+
+static void change_parents(struct task *task, const struct remap *remap, const struct task_sink *sink)
+{
+	struct series *ad = &task->series.series[remap->ad];
+	change_zone(task, remap->ad, remap, sink);
+	memcpy(ad->parents, remap->parents, sizeof(ad->parents));
+	for (int level = 0; level < PARENT_COUNT; level++)
+		if (remap->parents[level] != SERIES_NONE)
+			change_zone(task, remap->parents[level], remap, sink);
+	ad->is_dirty = true;
+}
+
+/* The remaps that change something, in place; returns their number. */
+static size_t keep_changing(const struct task *task, struct remap *remaps, size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (remap_changes_anything(task, &remaps[i]))
+			remaps[kept++] = remaps[i];
+	return kept;
+}
+
+/* The keys of the people that the remaps move. */
+static struct buffer people_to_move(struct task *task, const struct remap *remaps, size_t count)
+{
+	struct buffer keys = {0};
+	bool *is_marked = calloc(task->series.count, sizeof(bool));
+	CHECK(is_marked);
+	bool has_people = false;
+	for (size_t i = 0; i < count; i++) {
+		if (!remap_moves_people(task, &remaps[i]))
+			continue;
+		has_people = true;
+		mark_ads(task, &remaps[i], is_marked);
+	}
+	if (has_people)
+		find_people(task, is_marked, &keys);
+	free(is_marked);
+	return keys;
+}
+
+bool task_put_parents(struct task *task, const struct ad_parents *changes, size_t change_count,
+		      const struct task_sink *sink)
+{
+	struct remap *remaps = calloc(change_count + 1, sizeof(*remaps));
+	CHECK(remaps);
+	for (size_t i = 0; i < change_count; i++)
+		remaps[i] = make_remap(task, &changes[i]);
+	size_t count = keep_changing(task, remaps, change_count);
+	struct buffer keys = people_to_move(task, remaps, count);
+	move_people(task, &keys, -1);
+	for (size_t i = 0; i < count; i++)
+		change_parents(task, &remaps[i], sink);
+	move_people(task, &keys, 1);
+	buffer_destroy(&keys);
+	free(remaps);
+	return count > 0;
+}
+
+struct collect {
+	struct task *task;
+	const struct task_sink *sink;
+};
+
+static void say_window(void *ctx, uint32_t series, size_t window, const struct pane *pane, int64_t people)
+{
+	struct collect *collect = ctx;
+	collect->sink->window(collect->sink->ctx, ref_of(collect->task, series), window, pane, people);
+}
+
+static void say_hour(void *ctx, uint32_t series, int64_t from_ms, const struct pane *pane, int64_t people)
+{
+	struct collect *collect = ctx;
+	collect->sink->span(collect->sink->ctx, ref_of(collect->task, series), false, from_ms, from_ms + HOUR_MS,
+			    pane, people);
+}
+
+static void say_day(void *ctx, uint32_t series, int64_t from_ms, int64_t to_ms, const struct pane *pane,
+		    int64_t people)
+{
+	struct collect *collect = ctx;
+	collect->sink->span(collect->sink->ctx, ref_of(collect->task, series), true, from_ms, to_ms, pane, people);
+}
+
+void task_collect_names(struct task *task, const struct task_sink *sink)
+{
+	for (uint32_t i = 0; task->are_ads_changed && i < task->series.count && i < task->ad_capacity; i++) {
+		const struct series *series = &task->series.series[i];
+		struct ad_facts *ad = &task->ads[i];
+		if (ad->names.is_changed)
+			sink->names(sink->ctx, series->id, &ad->names);
+		if (ad->are_reports_changed)
+			sink->reports(sink->ctx, series->id, &ad->reports);
+		ad->names.is_changed = ad->are_reports_changed = false;
+	}
+	task->are_ads_changed = false;
+}
+
+void task_collect(struct task *task, uint32_t window_mask, bool with_history, const struct task_sink *sink)
+{
+	struct collect collect = {task, sink};
+	task_collect_names(task, sink);
+	window_collect(&task->window, window_mask, with_history,
+		       &(struct window_sink){say_window, say_hour, say_day, &collect});
+}

@@ -1,0 +1,124 @@
+/* Pipeline: a task, from an event to what its rows are made of.
+ *
+ *     event --join--> steps --window--> panes --collect--> merger (core/publish)
+ *
+ * A task is partition p of every input topic with the state of all people in it; one worker owns it. Nothing here
+ * reads a clock or does I/O. What a task knows is committed as pages (task_commit) and comes back from them
+ * (task_restore); the offsets belong to whoever reads the log. */
+#ifndef LADDER_PIPELINE_H
+#define LADDER_PIPELINE_H
+
+#include "core/join/join.h"
+#include "core/publish/merger.h"
+#include "core/state/names.h"
+#include "core/state/reports.h"
+#include "core/window/window.h"
+
+/* The classes of spec section 7, in which every decoded event ends. */
+enum verdict_class { CLASS_APPLIED, CLASS_DUPLICATE, CLASS_LATE, CLASS_REJECTED, CLASS_IGNORED, CLASS_COUNT };
+
+const char *class_name(enum verdict_class class);
+
+struct counts {
+	uint64_t classes[CLASS_COUNT];
+	uint64_t reasons[REASON_COUNT];
+};
+
+struct verdict {
+	enum verdict_class class;
+	enum reason reason; /* of CLASS_REJECTED */
+};
+
+/* What a task knows of an ad beside its numbers. */
+struct ad_facts {
+	struct names names;
+	struct reports reports;
+	bool are_reports_changed; /* since they were made known */
+	bool is_dirty;            /* since they were committed */
+};
+
+struct task {
+	const struct options *options;
+	struct people *people;
+	struct series_table series;
+	struct join join;
+	struct window window;
+	struct step_list steps;
+	struct ad_facts *ads; /* by series; only those of ads are used */
+	size_t ad_capacity;
+	struct counts *inputs; /* by input */
+	size_t input_count;
+	int64_t max_ms;       /* the greatest ts seen, TIME_NONE before the first */
+	int64_t confirmed_ms; /* INT64_MAX: the task is alone, or everybody has read everything */
+	bool are_ads_changed; /* names or reports, since they were made known */
+	int64_t forgotten_ms; /* T when people and history were last forgotten */
+	struct buffer page;
+};
+
+struct task *task_create(const struct options *options, const unsigned char identity_key[16], size_t input_count);
+void task_destroy(struct task *task);
+
+/* The facts of an ad's series; made if they are not there. Valid until the next call. */
+struct ad_facts *task_ad(struct task *task, uint32_t series);
+
+/* Takes an event in and says how it ended. `type_mask` has the bits of the types that the input takes;
+ * wall_ms is the wall clock, TIME_NONE with clock: event (then nothing is `future`). */
+struct verdict task_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
+			  int64_t wall_ms);
+
+/* Counts what never became an event. */
+void task_count_rejected(struct task *task, size_t input, enum reason reason);
+
+/* The event's own faults: everything that does not depend on what came before. True if it is rejected. */
+bool event_is_rejected(const struct options *options, const struct event *event, int64_t wall_ms,
+		       enum reason *reason);
+
+/* Stream time T, as the greatest of all tasks; never back. Also forgets what is older than `retention`. */
+void task_advance(struct task *task, int64_t now_ms);
+
+/* Everything that any task knows of ads up to this stream time has come back by task_put_parents. Until then tails
+ * are kept, so that people can still be moved; a task that is alone need not say it. */
+void task_confirm(struct task *task, int64_t confirmed_ms);
+
+/* The parents of some ads, as the merger found them among all tasks. The people of the ads are counted there from now
+ * on, those of tails from the beginning. Days that end to exist are said to be empty. False: they were that already. */
+struct ad_parents {
+	struct slice ad;
+	struct parents parents;
+};
+struct task_sink;
+bool task_put_parents(struct task *task, const struct ad_parents *changes, size_t change_count,
+		      const struct task_sink *sink);
+
+/* What changed since it was last said, ready for the merger_put_* functions. */
+struct task_sink {
+	void (*names)(void *ctx, struct slice ad, const struct names *names);
+	void (*reports)(void *ctx, struct slice ad, const struct reports *reports);
+	void (*window)(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane, int64_t people);
+	void (*span)(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
+		     const struct pane *pane, int64_t people);
+	void *ctx;
+};
+void task_collect(struct task *task, uint32_t window_mask, bool with_history, const struct task_sink *sink);
+
+/* Names and reports alone: they are wanted sooner. */
+void task_collect_names(struct task *task, const struct task_sink *sink);
+
+/* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series, "h/<series>/<day>" a UTC day
+ * of its history, "a/<series>" names and reports of an ad, "m" the rest. */
+typedef void task_page_sink(void *ctx, struct slice name, struct slice bytes);
+
+/* Every page that is dirty; nothing is dirty afterwards. */
+void task_commit(struct task *task, task_page_sink *sink, void *ctx);
+
+struct stored_page {
+	struct slice name;
+	struct slice bytes;
+};
+
+/* Fills a new task with its pages, in any order (the array is sorted). NULL, or the name of a page that
+ * cannot be: other windows than the configuration has, or not our bytes. Everything counts as
+ * changed afterwards, nothing as dirty. */
+must_check const char *task_restore(struct task *task, struct stored_page *pages, size_t page_count);
+
+#endif

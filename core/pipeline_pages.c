@@ -1,0 +1,209 @@
+#include "core/pipeline.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NAME_BYTES = 64 };
+
+struct commit {
+	struct task *task;
+	task_page_sink *sink;
+	void *ctx;
+};
+
+__attribute__((format(printf, 2, 3))) static void say_page(const struct commit *commit, const char *format, ...)
+{
+	char name[NAME_BYTES];
+	va_list arguments;
+	va_start(arguments, format);
+	int len = vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
+	CHECK(len > 0 && len < NAME_BYTES);
+	commit->sink(commit->ctx, (struct slice){name, (size_t)len}, buffer_slice(&commit->task->page));
+	commit->task->page.len = 0;
+}
+
+static void commit_people(const struct commit *commit)
+{
+	struct people *people = commit->task->people;
+	int64_t page = 0;
+	for (; (page = people_take_dirty_page(people, page)) >= 0; page++) {
+		people_encode_page(people, page, &commit->task->page);
+		say_page(commit, "p/%" PRId64, page);
+	}
+}
+
+static void commit_history(const struct commit *commit, uint32_t at)
+{
+	struct series *series = &commit->task->series.series[at];
+	int64_t said = INT64_MIN;
+	for (size_t i = 0; i < series->history_count; i++) {
+		struct history_slice *slice = &series->history[i];
+		if (!slice->is_dirty)
+			continue;
+		slice->is_dirty = false;
+		int64_t day = slice->index / (UTC_DAY_MS / HISTORY_SLICE_MS);
+		if (day == said)
+			continue;
+		said = day;
+		series_encode_day(series, day, &commit->task->page);
+		say_page(commit, "h/%" PRIu32 "/%" PRId64, at, day);
+	}
+}
+
+static void commit_series(const struct commit *commit)
+{
+	struct task *task = commit->task;
+	for (uint32_t i = 0; i < task->series.count; i++) {
+		struct series *series = &task->series.series[i];
+		if (!series->is_dirty)
+			continue;
+		series->is_dirty = false;
+		series_encode(&task->series, i, &task->page);
+		say_page(commit, "s/%" PRIu32, i);
+		commit_history(commit, i);
+	}
+	for (uint32_t i = 0; i < task->series.count && i < task->ad_capacity; i++) {
+		struct ad_facts *ad = &task->ads[i];
+		if (!ad->is_dirty)
+			continue;
+		ad->is_dirty = false;
+		names_encode(&ad->names, &task->page);
+		reports_encode(&ad->reports, &task->page);
+		say_page(commit, "a/%" PRIu32, i);
+	}
+}
+
+static void put_counts(struct buffer *out, const struct counts *counts)
+{
+	for (int i = 0; i < CLASS_COUNT; i++)
+		buffer_put_unsigned(out, counts->classes[i]);
+	for (int i = 0; i < REASON_COUNT; i++)
+		buffer_put_unsigned(out, counts->reasons[i]);
+}
+
+static void get_counts(struct reader *reader, struct counts *counts)
+{
+	for (int i = 0; i < CLASS_COUNT; i++)
+		counts->classes[i] = reader_unsigned(reader);
+	for (int i = 0; i < REASON_COUNT; i++)
+		counts->reasons[i] = reader_unsigned(reader);
+}
+
+static void commit_rest(const struct commit *commit)
+{
+	struct task *task = commit->task;
+	buffer_put_unsigned(&task->page, people_page_bits(task->people));
+	buffer_put_signed(&task->page, task->max_ms);
+	buffer_put_signed(&task->page, task->window.now_ms);
+	buffer_put_unsigned(&task->page, task->join.folded_early_count);
+	buffer_put_unsigned(&task->page, task->window.frozen_count);
+	buffer_put_unsigned(&task->page, task->input_count);
+	for (size_t i = 0; i < task->input_count; i++)
+		put_counts(&task->page, &task->inputs[i]);
+	say_page(commit, "m");
+}
+
+void task_commit(struct task *task, task_page_sink *sink, void *ctx)
+{
+	struct commit commit = {task, sink, ctx};
+	task->page.len = 0;
+	commit_people(&commit);
+	commit_series(&commit);
+	commit_rest(&commit);
+}
+
+static bool restore_rest(struct task *task, struct slice bytes)
+{
+	struct reader reader = reader_of(bytes);
+	uint64_t page_bits = reader_unsigned(&reader);
+	if (reader.failed || page_bits < people_page_bits(task->people) || page_bits >= 40)
+		return false;
+	people_set_page_bits(task->people, (unsigned)page_bits);
+	task->max_ms = reader_signed(&reader);
+	task->window.now_ms = reader_signed(&reader);
+	task->join.folded_early_count = reader_unsigned(&reader);
+	task->window.frozen_count = reader_unsigned(&reader);
+	uint64_t input_count = reader_unsigned(&reader);
+	for (uint64_t i = 0; i < input_count && !reader.failed; i++) {
+		struct counts counts = {0};
+		get_counts(&reader, &counts);
+		if (i < task->input_count)
+			task->inputs[i] = counts;
+	}
+	return !reader.failed;
+}
+
+static uint32_t series_number(struct slice name)
+{
+	return (uint32_t)strtoul(name.data + 2, NULL, 10);
+}
+
+static bool restore_ad(struct task *task, uint32_t series, struct slice bytes)
+{
+	struct reader reader = reader_of(bytes);
+	struct ad_facts *ad = task_ad(task, series);
+	names_decode(&ad->names, &reader);
+	reports_decode(&ad->reports, &reader);
+	ad->names.is_changed = ad->are_reports_changed = task->are_ads_changed = true;
+	return !reader.failed;
+}
+
+/* The rest first (it says how many pages of people there are), then every series before what refers to it. */
+static int page_order(char kind)
+{
+	static const char order[] = "mshap";
+	const char *place = kind ? strchr(order, kind) : NULL;
+	return place ? (int)(place - order) : (int)sizeof(order);
+}
+
+static int compare_pages(const void *left, const void *right)
+{
+	const struct stored_page *a = left, *b = right;
+	int order = page_order(a->name.data[0]) - page_order(b->name.data[0]);
+	if (order || a->name.data[0] != 's')
+		return order;
+	return (series_number(a->name) > series_number(b->name)) - (series_number(a->name) < series_number(b->name));
+}
+
+static bool restore_page(struct task *task, const struct stored_page *page)
+{
+	char kind = page->name.data[0];
+	if (kind == 'm')
+		return restore_rest(task, page->bytes);
+	if (kind == 's')
+		return series_decode(&task->series, page->bytes);
+	if (kind == 'p')
+		return people_decode_page(task->people, page->bytes);
+	uint32_t series = series_number(page->name);
+	if (series >= task->series.count)
+		return false;
+	if (kind == 'a')
+		return restore_ad(task, series, page->bytes);
+	return kind == 'h' && series_decode_day(&task->series.series[series], page->bytes);
+}
+
+static void restore_zones(struct task *task)
+{
+	for (uint32_t i = 0; i < task->series.count; i++) {
+		struct series *series = &task->series.series[i];
+		uint32_t account = series->parents[LEVEL_ACCOUNT];
+		if (account < task->series.count)
+			series->zone =
+				options_account(task->options, task->series.series[account].id).zone;
+	}
+}
+
+const char *task_restore(struct task *task, struct stored_page *pages, size_t page_count)
+{
+	if (page_count)
+		qsort(pages, page_count, sizeof(*pages), compare_pages);
+	for (size_t i = 0; i < page_count; i++)
+		if (!restore_page(task, &pages[i]))
+			return pages[i].name.data;
+	restore_zones(task);
+	window_mark_changed(&task->window);
+	return NULL;
+}
