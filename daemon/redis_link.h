@@ -1,0 +1,87 @@
+/* Redis link: one connection to Redis that comes back by itself. hiredis reads the replies; the commands are
+ * written in RESP straight into the send buffer, so a page is sealed where it is sent from.
+ *
+ *            connect          AUTH, SELECT, PING
+ *   waiting ---------> connecting -----> greeting -----> up: handler.up, then commands and replies
+ *      ^                   |                |             |
+ *      +------ backoff ----+----------------+-------------+  handler.down
+ *
+ * It tries for ever, 100 ms to 5 s apart with jitter; the pause grows until redis_link_succeed says that
+ * work got done, not just a connection. "redis is away" and "redis is back" are logged once each, the first
+ * again when its reason changes. A silent Redis (no byte for 30 s while replies are due, 5 s to connect)
+ * counts as gone.
+ *
+ * Redis answers in order, so the user counts replies. Nothing is repeated here: after `down` every reply that
+ * was due will not come, and the user starts again at `up`.
+ *
+ * Thread: that of the loop. Callbacks may send commands and call redis_link_drop, but not destroy the link. A
+ * host name (not an address) is looked up by the resolver of libc, which blocks. */
+#ifndef LADDER_DAEMON_REDIS_LINK_H
+#define LADDER_DAEMON_REDIS_LINK_H
+
+#include "core/base/slice.h"
+#include "daemon/loop.h"
+#include "daemon/redis_url.h"
+
+enum redis_kind { REDIS_NIL, REDIS_STATUS, REDIS_ERROR, REDIS_TEXT, REDIS_INTEGER, REDIS_ARRAY };
+
+/* Valid during the callback. */
+struct redis_reply {
+	enum redis_kind kind;
+	struct slice text; /* status, error, text */
+	int64_t integer;
+	size_t count; /* array */
+	const void *items;
+};
+
+/* Item `index` of an array of texts; any other kind of item is an empty slice. */
+struct slice redis_reply_item(const struct redis_reply *reply, size_t index);
+
+/* Whether an error reply is of the kind that passes by itself: Redis is loading, full, read-only, busy, or
+ * the disk under it is full. */
+bool redis_error_passes(struct slice error);
+
+struct redis_handler {
+	void (*up)(void *ctx);
+	void (*reply)(void *ctx, const struct redis_reply *reply);
+	/* As redis_link_ask_room asked for. */
+	void (*room)(void *ctx);
+	void (*down)(void *ctx);
+	/* Redis does not let us in (a wrong password, no right to PING). Tried again all the same. */
+	void (*refused)(void *ctx, const char *why);
+	void *ctx;
+};
+
+struct redis_link;
+
+/* Begins to connect at once. Aborts where memory is missing. */
+struct redis_link *redis_link_create(struct loop *loop, const struct redis_url *url,
+				     const struct redis_handler *handler);
+void redis_link_destroy(struct redis_link *link);
+
+bool redis_link_is_up(const struct redis_link *link);
+
+/* A command is begun with its number of arguments, and given each in turn. Only while up. */
+void redis_link_begin(struct redis_link *link, unsigned argument_count);
+void redis_link_put(struct redis_link *link, struct slice argument);
+/* Where the caller writes the `len` bytes of an argument before the next call. */
+char *redis_link_put_space(struct redis_link *link, size_t len);
+/* False once as many bytes wait as is worth having; commands are still taken. */
+bool redis_link_has_room(const struct redis_link *link);
+/* Sends what waits, as much as the socket takes; the loop sends the rest. */
+void redis_link_flush(struct redis_link *link);
+/* Has handler.room called once there is room, in a later round of the loop even if there is some now: so that
+ * much can be sent without holding up everything else. */
+void redis_link_ask_room(struct redis_link *link);
+
+/* Replies that are still to come. */
+size_t redis_link_due(const struct redis_link *link);
+
+/* Work got done: the backoff starts over, and if Redis was away it is logged as back. */
+void redis_link_succeed(struct redis_link *link);
+
+/* Within handler.reply only: gives the connection up and tries again later; `why` is logged. For errors of
+ * Redis that pass by themselves. No further reply is handed out; `down` follows. */
+void redis_link_drop(struct redis_link *link, const char *why);
+
+#endif
