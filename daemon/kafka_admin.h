@@ -1,0 +1,39 @@
+/* Kafka admin: are the inputs as they must be, and are the outputs there? Design decision 4, spec
+ * sections 1 and 9.
+ *
+ * For the start of `run` and for `check --connect`. Each call blocks, at most for the timeout it is
+ * given.
+ *
+ * Thread: one. */
+#ifndef LADDER_DAEMON_KAFKA_ADMIN_H
+#define LADDER_DAEMON_KAFKA_ADMIN_H
+
+#include "daemon/kafka_connection.h"
+
+enum { KAFKA_ADMIN_DEFAULT = -1 };
+
+struct kafka_output {
+	const char *topic;
+	bool is_compacted;      /* cleanup.policy=compact, else delete */
+	int partition_count;    /* when it is created; KAFKA_ADMIN_DEFAULT: as the brokers do it */
+	int replication_factor; /* the same */
+};
+
+struct kafka_admin;
+
+/* Talks to nobody yet. NULL with the error told: settings. */
+must_check struct kafka_admin *kafka_admin_create(const struct kafka_connection *connection,
+						  struct kafka_error *error);
+void kafka_admin_destroy(struct kafka_admin *admin);
+
+/* Every input exists and has the same number of partitions, which is also the number of tasks. */
+must_check bool kafka_admin_check_inputs(struct kafka_admin *admin, const char *const *topics,
+					 size_t topic_count,
+					 int timeout_ms, int *partition_count, struct kafka_error *error);
+
+/* Creates the outputs that are absent. One that is there and has another cleanup policy is logged as a
+ * warning and left alone: rows would pile up in it, or be deleted by age. */
+must_check bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,
+					   size_t output_count, int timeout_ms, struct kafka_error *error);
+
+#endif
