@@ -8,7 +8,8 @@ const char *class_name(enum verdict_class class)
 	return names[class];
 }
 
-struct task *task_create(const struct options *options, const unsigned char identity_key[16], size_t input_count)
+struct task *task_create(const struct options *options, const unsigned char identity_key[16],
+			 size_t input_count)
 {
 	struct task *task = calloc(1, sizeof(*task));
 	CHECK(task);
@@ -67,7 +68,8 @@ bool event_is_rejected(const struct options *options, const struct event *event,
 	if (wall_ms != TIME_NONE && event->ts_ms > wall_ms + options->max_ahead_ms)
 		return true;
 	*reason = REASON_currency;
-	return event->currency.len && !slice_equal(event->currency, options_account(options, account).currency);
+	return event->currency.len &&
+	       !slice_equal(event->currency, options_account(options, account).currency);
 }
 
 static enum verdict_class take_report(struct task *task, const struct event *event)
@@ -206,7 +208,8 @@ static bool zone_changes(const struct task *task, const struct remap *remap, int
 static bool remap_changes_anything(const struct task *task, const struct remap *remap)
 {
 	const struct series *ad = &task->series.series[remap->ad];
-	bool is_other = memcmp(ad->parents, remap->parents, sizeof(ad->parents)) != 0 || ad->zone != remap->zone;
+	bool is_other = memcmp(ad->parents, remap->parents, sizeof(ad->parents)) != 0 ||
+			ad->zone != remap->zone;
 	for (int level = 0; level < PARENT_COUNT; level++)
 		is_other |= zone_changes(task, remap, level);
 	return is_other;
@@ -264,7 +267,8 @@ static struct entity_ref ref_of(const struct task *task, uint32_t series)
 	return (struct entity_ref){named->level, named->is_organic, named->id};
 }
 
-static void change_zone(struct task *task, uint32_t at, const struct remap *remap, const struct task_sink *sink)
+static void change_zone(struct task *task, uint32_t at, const struct remap *remap,
+			const struct task_sink *sink)
 {
 	struct series *series = &task->series.series[at];
 	if (series->zone == remap->zone)
@@ -352,15 +356,16 @@ static void say_window(void *ctx, uint32_t series, size_t window, const struct p
 static void say_hour(void *ctx, uint32_t series, int64_t from_ms, const struct pane *pane, int64_t people)
 {
 	struct collect *collect = ctx;
-	collect->sink->span(collect->sink->ctx, ref_of(collect->task, series), false, from_ms, from_ms + HOUR_MS,
-			    pane, people);
+	collect->sink->span(collect->sink->ctx, ref_of(collect->task, series), false, from_ms,
+			    from_ms + HOUR_MS, pane, people);
 }
 
 static void say_day(void *ctx, uint32_t series, int64_t from_ms, int64_t to_ms, const struct pane *pane,
 		    int64_t people)
 {
 	struct collect *collect = ctx;
-	collect->sink->span(collect->sink->ctx, ref_of(collect->task, series), true, from_ms, to_ms, pane, people);
+	collect->sink->span(collect->sink->ctx, ref_of(collect->task, series), true, from_ms, to_ms, pane,
+			    people);
 }
 
 void task_collect_names(struct task *task, const struct task_sink *sink)

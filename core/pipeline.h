@@ -2,9 +2,9 @@
  *
  *     event --join--> steps --window--> panes --collect--> merger (core/publish)
  *
- * A task is partition p of every input topic with the state of all people in it; one worker owns it. Nothing here
- * reads a clock or does I/O. What a task knows is committed as pages (task_commit) and comes back from them
- * (task_restore); the offsets belong to whoever reads the log. */
+ * A task is partition p of every input topic with the state of all people in it; one worker owns
+ * it. Nothing here reads a clock or does I/O. What a task knows is committed as pages (task_commit)
+ * and comes back from them (task_restore); the offsets belong to whoever reads the log. */
 #ifndef LADDER_PIPELINE_H
 #define LADDER_PIPELINE_H
 
@@ -55,7 +55,8 @@ struct task {
 	struct buffer page;
 };
 
-struct task *task_create(const struct options *options, const unsigned char identity_key[16], size_t input_count);
+struct task *task_create(const struct options *options, const unsigned char identity_key[16],
+			 size_t input_count);
 void task_destroy(struct task *task);
 
 /* The facts of an ad's series; made if they are not there. Valid until the next call. */
@@ -76,12 +77,14 @@ bool event_is_rejected(const struct options *options, const struct event *event,
 /* Stream time T, as the greatest of all tasks; never back. Also forgets what is older than `retention`. */
 void task_advance(struct task *task, int64_t now_ms);
 
-/* Everything that any task knows of ads up to this stream time has come back by task_put_parents. Until then tails
- * are kept, so that people can still be moved; a task that is alone need not say it. */
+/* Everything that any task knows of ads up to this stream time has come back by task_put_parents.
+ * Until then tails are kept, so that people can still be moved; a task that is alone need not say
+ * it. */
 void task_confirm(struct task *task, int64_t confirmed_ms);
 
-/* The parents of some ads, as the merger found them among all tasks. The people of the ads are counted there from now
- * on, those of tails from the beginning. Days that end to exist are said to be empty. False: they were that already. */
+/* The parents of some ads, as the merger found them among all tasks. The people of the ads are
+ * counted there from now on, those of tails from the beginning. Days that end to exist are said to
+ * be empty. False: they were that already. */
 struct ad_parents {
 	struct slice ad;
 	struct parents parents;
@@ -94,7 +97,8 @@ bool task_put_parents(struct task *task, const struct ad_parents *changes, size_
 struct task_sink {
 	void (*names)(void *ctx, struct slice ad, const struct names *names);
 	void (*reports)(void *ctx, struct slice ad, const struct reports *reports);
-	void (*window)(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane, int64_t people);
+	void (*window)(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
+		       int64_t people);
 	void (*span)(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
 		     const struct pane *pane, int64_t people);
 	void *ctx;
@@ -104,8 +108,9 @@ void task_collect(struct task *task, uint32_t window_mask, bool with_history, co
 /* Names and reports alone: they are wanted sooner. */
 void task_collect_names(struct task *task, const struct task_sink *sink);
 
-/* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series, "h/<series>/<day>" a UTC day
- * of its history, "a/<series>" names and reports of an ad, "m" the rest. */
+/* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series,
+ * "h/<series>/<day>" a UTC day of its history, "a/<series>" names and reports of an ad, "m" the
+ * rest. */
 typedef void task_page_sink(void *ctx, struct slice name, struct slice bytes);
 
 /* Every page that is dirty; nothing is dirty afterwards. */

@@ -1,9 +1,9 @@
-#include "core/pipeline.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "core/pipeline.h"
 
 enum { NAME_BYTES = 64 };
 
@@ -13,7 +13,8 @@ struct commit {
 	void *ctx;
 };
 
-__attribute__((format(printf, 2, 3))) static void say_page(const struct commit *commit, const char *format, ...)
+__attribute__((format(printf, 2, 3)))
+static void say_page(const struct commit *commit, const char *format, ...)
 {
 	char name[NAME_BYTES];
 	va_list arguments;
@@ -165,7 +166,8 @@ static int compare_pages(const void *left, const void *right)
 	int order = page_order(a->name.data[0]) - page_order(b->name.data[0]);
 	if (order || a->name.data[0] != 's')
 		return order;
-	return (series_number(a->name) > series_number(b->name)) - (series_number(a->name) < series_number(b->name));
+	return (series_number(a->name) > series_number(b->name)) -
+	       (series_number(a->name) < series_number(b->name));
 }
 
 static bool restore_page(struct task *task, const struct stored_page *page)

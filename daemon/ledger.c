@@ -1,10 +1,10 @@
-#include "daemon/ledger_private.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+#include "daemon/ledger_private.h"
 
 static void ledger_load_script(struct ledger *ledger)
 {
@@ -175,7 +175,7 @@ struct ledger *ledger_create(struct loop *loop, const struct redis_url *url, con
 	CHECK(ledger && strlen(name_space) <= NAMESPACE_MAX && !strpbrk(name_space, "{}\n"));
 	CHECK(getrandom(&owner, sizeof owner, 0) == sizeof owner);
 	snprintf(ledger->owner, sizeof ledger->owner, "%016" PRIx64, owner);
-	strcpy(ledger->name_space, name_space);
+	memcpy(ledger->name_space, name_space, strlen(name_space) + 1);
 	ledger->last = &ledger->first;
 	ledger->sealer = sealer_create(identity);
 	struct redis_handler handler = {

@@ -1,7 +1,7 @@
-#include "daemon/ledger_private.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "daemon/ledger_private.h"
 
 enum restore_phase { RESTORE_VECTOR, RESTORE_META, RESTORE_NAMES, RESTORE_PAGES, RESTORE_AGAIN };
 

@@ -1,8 +1,8 @@
-#include "daemon/ledger_private.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "daemon/ledger_private.h"
 
 struct stage {
 	struct ledger_operation operation;

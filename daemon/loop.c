@@ -1,13 +1,13 @@
 #include "daemon/loop.h"
 
-#include "daemon/loop_backend.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "daemon/loop_backend.h"
 
 struct watch {
 	int fd; /* -1: the slot is free */

@@ -11,10 +11,10 @@
 #ifndef LADDER_DAEMON_LOOP_H
 #define LADDER_DAEMON_LOOP_H
 
-#include "core/base/check.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "core/base/check.h"
 
 enum loop_interest { LOOP_READ = 1, LOOP_WRITE = 2 };
 

@@ -1,11 +1,10 @@
-#include "daemon/loop_backend.h"
-
-#include "daemon/loop.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+#include "daemon/loop_backend.h"
+#include "daemon/loop.h"
 
 struct loop_epoll {
 	int fd;

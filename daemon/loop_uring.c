@@ -1,11 +1,10 @@
-#include "daemon/loop_backend.h"
-
-#include "daemon/loop.h"
-
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
+
+#include "daemon/loop_backend.h"
+#include "daemon/loop.h"
 
 enum { LOOP_URING_ENTRIES = 256 };
 

@@ -1,8 +1,5 @@
 #include "daemon/redis_link.h"
 
-#include "core/base/buffer.h"
-#include "daemon/log.h"
-
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <netdb.h>
@@ -14,6 +11,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "core/base/buffer.h"
+#include "daemon/log.h"
 
 enum {
 	CONNECT_MS = 5000,

@@ -1,9 +1,9 @@
 #include "daemon/redis_url.h"
 
-#include "core/base/slice.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "core/base/slice.h"
 
 static struct slice slice_until(struct slice *text, const char *end)
 {

@@ -6,10 +6,10 @@
 #ifndef LADDER_DAEMON_REDIS_URL_H
 #define LADDER_DAEMON_REDIS_URL_H
 
-#include "core/base/check.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "core/base/check.h"
 
 struct redis_url {
 	bool is_unix;

@@ -1,7 +1,5 @@
 #include "daemon/uring_reader.h"
 
-#include "core/base/buffer.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
@@ -9,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/base/buffer.h"
 
 enum { HEAD_ROOM = 64 << 10, BLOCK_DEFAULT = 2 << 20, PAST_END_BYTES = 64 << 10, ERROR_MAX = 512 };
 

@@ -5,9 +5,9 @@
 #ifndef LADDER_BASE_POOL_H
 #define LADDER_BASE_POOL_H
 
-#include "core/base/check.h"
-
 #include <stddef.h>
+
+#include "core/base/check.h"
 
 struct pool;
 

@@ -23,7 +23,8 @@ static void push(const struct fold *fold, uint32_t series, unsigned slot, int64_
 }
 
 /* Counts at the fact's own time, and on basis cohort at `opened_ms` if the counter is one that moves. */
-static void count(const struct fold *fold, uint32_t series, enum counter counter, int64_t opened_ms, int64_t delta)
+static void count(const struct fold *fold, uint32_t series, enum counter counter, int64_t opened_ms,
+		  int64_t delta)
 {
 	unsigned event_slot = slot_of[counter][BASIS_EVENT];
 	unsigned cohort_slot = slot_of[counter][BASIS_COHORT];
@@ -37,19 +38,21 @@ static void count_here(const struct fold *fold, uint32_t series, enum counter co
 	count(fold, series, counter, fold->fact->time_ms, 1);
 }
 
-static void count_reached(const struct fold *fold, const struct conversation *conversation, enum counter counter)
+static void count_reached(const struct fold *fold, const struct conversation *conversation,
+			  enum counter counter)
 {
 	count(fold, conversation->ad, counter, conversation->opened_ms, 1);
 }
 
 /* Kinds and audit categories stand at the opening on both bases. */
-static void count_opened(const struct fold *fold, const struct conversation *conversation, enum counter counter,
-			 int64_t delta)
+static void count_opened(const struct fold *fold, const struct conversation *conversation,
+			 enum counter counter, int64_t delta)
 {
 	push(fold, conversation->ad, slot_of[counter][BASIS_EVENT], conversation->opened_ms, delta);
 }
 
-static void record_delay(const struct fold *fold, const struct conversation *conversation, enum histogram_kind kind)
+static void record_delay(const struct fold *fold, const struct conversation *conversation,
+			 enum histogram_kind kind)
 {
 	unsigned bin = histogram_bin(fold->fact->time_ms - conversation->opened_ms);
 	push(fold, conversation->ad, slot_of_bin(kind, BASIS_EVENT, bin), fold->fact->time_ms, 1);
@@ -86,7 +89,9 @@ static bool is_attributable(const struct fold *fold, int64_t touch_ms)
 static uint32_t latest_touch(const struct fold *fold)
 {
 	const struct ladder_fixed *fixed = &fold->ladder->fixed;
-	return fixed->touch_ms != TIME_NONE && is_attributable(fold, fixed->touch_ms) ? fixed->touch_ad : SERIES_NONE;
+	return fixed->touch_ms != TIME_NONE && is_attributable(fold, fixed->touch_ms)
+	       ? fixed->touch_ad
+	       : SERIES_NONE;
 }
 
 static const struct touch *touch_of_click(const struct fold *fold)
@@ -136,7 +141,8 @@ static uint32_t match_touch_or_ongoing(const struct fold *fold, enum counter *ma
 {
 	uint32_t touched = latest_touch(fold);
 	const struct conversation *open = ongoing(fold);
-	bool is_touch_newer = open && touched != SERIES_NONE && fold->ladder->fixed.touch_ms > open->last_in_ms;
+	bool is_touch_newer = open && touched != SERIES_NONE &&
+			      fold->ladder->fixed.touch_ms > open->last_in_ms;
 	if (touched != SERIES_NONE && (!open || is_touch_newer)) {
 		*match = COUNTER_match_touch;
 		return touched;
@@ -167,13 +173,16 @@ static void count_people(const struct fold *fold, uint32_t ad)
 {
 	const struct ladder *ladder = fold->ladder;
 	for (enum level level = 0; fold->out && level < LEVEL_COUNT; level++) {
-		struct step step = {.time_ms = fold->fact->time_ms, .before_ms = TIME_NONE, .delta = 1, .slot = SLOT_WROTE};
+		struct step step =
+			{.time_ms = fold->fact->time_ms, .before_ms = TIME_NONE, .delta = 1,
+			 .slot = SLOT_WROTE};
 		step.series = series_at(fold, ad, level);
 		if (step.series == SERIES_NONE)
 			continue;
 		for (size_t i = 0; i < ladder->fixed.conversation_count; i++) {
 			const struct conversation *other = &ladder->conversations[i];
-			if (series_at(fold, other->ad, level) == step.series && other->last_in_ms > step.before_ms)
+			if (series_at(fold, other->ad, level) == step.series &&
+			    other->last_in_ms > step.before_ms)
 				step.before_ms = other->last_in_ms;
 		}
 		step_list_push(fold->out, &step);
@@ -289,7 +298,8 @@ static void follow_up(const struct fold *fold, struct conversation *conversation
 {
 	count_here(fold, conversation->ad, COUNTER_followups);
 	conversation->followup_count++;
-	if (conversation->followup_count > fold->options->followup_max && !(conversation->flags & OVERFOLLOWED)) {
+	if (conversation->followup_count > fold->options->followup_max &&
+	    !(conversation->flags & OVERFOLLOWED)) {
 		conversation->flags |= OVERFOLLOWED;
 		count_reached(fold, conversation, COUNTER_overfollowed);
 	}
@@ -303,7 +313,9 @@ static enum counter price_class(const struct fold *fold, const struct conversati
 	    conversation->first_out_ms - conversation->opened_ms <= options->service_window_ms &&
 	    now_ms - conversation->first_out_ms < options->free_window_ms)
 		return COUNTER_out_free;
-	return now_ms - conversation->last_in_ms < options->service_window_ms ? COUNTER_out_service : COUNTER_out_paid;
+	return now_ms - conversation->last_in_ms < options->service_window_ms
+	       ? COUNTER_out_service
+	       : COUNTER_out_paid;
 }
 
 static void fold_message_out(const struct fold *fold)
@@ -337,7 +349,9 @@ static bool is_in_outcome_window(const struct fold *fold, const struct conversat
 
 static struct conversation *find_outcome_conversation(const struct fold *fold)
 {
-	struct conversation *named = fold->fact->ad == SERIES_NONE ? NULL : conversation_at(fold, fold->fact->ad);
+	struct conversation *named = fold->fact->ad == SERIES_NONE
+				     ? NULL
+				     : conversation_at(fold, fold->fact->ad);
 	if (is_in_outcome_window(fold, named))
 		return named;
 	const struct touch *click = touch_of_click(fold);
@@ -359,8 +373,8 @@ static enum counter audit_category(const struct conversation *conversation)
 	return conversation->flags & REACHED_QUALIFIED ? COUNTER_audit_qualified : said[conversation->said];
 }
 
-static void imply(const struct fold *fold, struct conversation *conversation, uint8_t rung, enum counter counter,
-		  enum counter implied_counter)
+static void imply(const struct fold *fold, struct conversation *conversation, uint8_t rung,
+		  enum counter counter, enum counter implied_counter)
 {
 	if (!fold->options->imply || conversation->flags & rung)
 		return;
@@ -370,7 +384,8 @@ static void imply(const struct fold *fold, struct conversation *conversation, ui
 }
 
 /* Reaches a rung, and the ones below that it implies; false if it was reached before. */
-static bool reach(const struct fold *fold, struct conversation *conversation, uint8_t rung, enum counter counter)
+static bool reach(const struct fold *fold, struct conversation *conversation, uint8_t rung,
+		  enum counter counter)
 {
 	if (conversation->flags & rung)
 		return false;
@@ -416,7 +431,8 @@ static void count_money(const struct fold *fold, uint32_t ad, int64_t opened_ms)
 		return;
 	count(fold, ad, is_sale ? COUNTER_orders : COUNTER_refunds, opened_ms, 1);
 	if (fact->money_micros)
-		count(fold, ad, COUNTER_revenue, opened_ms, is_sale ? fact->money_micros : -fact->money_micros);
+		count(fold, ad, COUNTER_revenue, opened_ms,
+		      is_sale ? fact->money_micros : -fact->money_micros);
 }
 
 static void apply_stage(const struct fold *fold, struct conversation *conversation)

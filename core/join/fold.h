@@ -1,7 +1,7 @@
 /* Fold: one event of one person, in time order: ladder -> ladder', steps. Spec section 3, whole.
  *
- * The only place that knows those rules. A pure function of the ladder, the fact, the options and the parents of
- * the series: no clock, no arrival order, no memory of its own. */
+ * The only place that knows those rules. A pure function of the ladder, the fact, the options and
+ * the parents of the series: no clock, no arrival order, no memory of its own. */
 #ifndef LADDER_JOIN_FOLD_H
 #define LADDER_JOIN_FOLD_H
 

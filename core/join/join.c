@@ -138,10 +138,12 @@ static void fold_in(struct join *join, struct person *person, size_t fact_count)
 	memmove(person->facts, person->facts + fact_count, person->fact_count * sizeof(*person->facts));
 }
 
+/* Most people have few events in their life: theirs are kept longer than need be, so that a claim
+ * which comes weeks after its click still finds what it changes. */
 static void fold_in_old(struct join *join, struct person *person, int64_t safe_ms)
 {
 	size_t old = 0;
-	while (old < person->fact_count && person->facts[old].time_ms < safe_ms)
+	while (old + JOIN_KEPT_FACTS < person->fact_count && person->facts[old].time_ms < safe_ms)
 		old++;
 	if (old)
 		fold_in(join, person, old);
@@ -219,8 +221,8 @@ static void resolve_duplicate(struct join *join, struct person *person, size_t k
 	end_change(join, person, from, out);
 }
 
-static enum join_class add_fact(struct join *join, struct person *person, const struct fact *fact, struct slice id,
-				struct step_list *out)
+static enum join_class add_fact(struct join *join, struct person *person, const struct fact *fact,
+				struct slice id, struct step_list *out)
 {
 	size_t known = person_find_id(person, fact->id_hash, id);
 	if (known < person->fact_count) {
@@ -240,7 +242,8 @@ static bool follows_click(const struct fact *fact, uint64_t click)
 }
 
 /* Gives a click that is older than the claimant's folded prefix: known from now on, counted where it was. */
-static void add_old_click(struct join *join, struct person *to, const struct fact *fact, struct step_list *out)
+static void add_old_click(struct join *join, struct person *to, const struct fact *fact,
+			  struct step_list *out)
 {
 	struct fold_context ctx = fold_context(join);
 	begin_change(join, to, 0);
@@ -308,7 +311,8 @@ static void claim_click(struct join *join, const struct event *event, struct key
 	store(join, &join->person);
 }
 
-enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms, struct step_list *out)
+enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms,
+			   struct step_list *out)
 {
 	struct fact fact = join_fact(join, event);
 	struct key128 key;
@@ -346,15 +350,16 @@ static void push_prefix_people(const struct join *join, const struct ladder *lad
 			for (size_t j = 0; j < ladder->fixed.conversation_count && is_latest; j++) {
 				const struct conversation *other = &ladder->conversations[j];
 				uint32_t other_series = level == LEVEL_AD
-								? other->ad
-								: join->series->series[other->ad].parents[level];
+							? other->ad
+							: join->series->series[other->ad].parents[level];
 				bool is_newer = other->last_in_ms > conversation->last_in_ms ||
 						(other->last_in_ms == conversation->last_in_ms && j > i);
 				is_latest = other_series != series || !is_newer;
 			}
 			if (is_latest)
-				step_list_push(out, &(struct step){conversation->last_in_ms, TIME_NONE, 1, series,
-								   SLOT_WROTE});
+				step_list_push(out,
+					       &(struct step){conversation->last_in_ms, TIME_NONE, 1, series,
+							      SLOT_WROTE});
 		}
 	}
 }

@@ -1,18 +1,23 @@
 /* Join: events to steps, person by person. Spec sections 2 (who the person is) and 3, design decision 1.
  *
- *   event -> fact -> the tail of whoever it belongs to -> fold again from there -> the difference of the steps
+ *   event -> fact -> the tail of whoever it belongs to -> fold again from there -> difference of the steps
  *
- * Whatever order the facts come in, the sum of all steps is that of one fold over the sorted set: an event at the end
- * of a tail is one fold step; one in the middle takes back the steps of what follows it and says them anew; a
- * known id is a duplicate. Facts older than `lateness` are folded into the prefix for good.
+ * Whatever order the facts come in, the sum of all steps is that of one fold over the sorted set:
+ * an event at the end of a tail is one fold step; one in the middle takes back the steps of what
+ * follows it and says them anew; a known id is a duplicate. Facts older than `lateness` are folded
+ * into the prefix for good, but for the newest few.
  *
- * A click id that came without a user is a person of its own, and remembers the claim with the smallest (ts, id). Its
- * facts move to whoever claims it, and on when a smaller claim comes. One join per task, one thread. */
+ * A click id that came without a user is a person of its own, and remembers the claim with the
+ * smallest (ts, id). Its facts move to whoever claims it, and on when a smaller claim comes. One
+ * join per task, one thread. */
 #ifndef LADDER_JOIN_JOIN_H
 #define LADDER_JOIN_JOIN_H
 
 #include "core/join/fold.h"
 #include "core/state/people.h"
+
+/* The newest facts of a tail, which are kept though nothing older than `lateness` can come. */
+enum { JOIN_KEPT_FACTS = 64 };
 
 enum join_class { JOIN_APPLIED, JOIN_DUPLICATE, JOIN_LATE };
 
@@ -50,10 +55,11 @@ struct fact join_fact(struct join *join, const struct event *event);
 
 /* Takes one event in. Facts before safe_ms need not be kept in tails: no event older than it will come.
  * Steps are appended to `out`. */
-enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms, struct step_list *out);
+enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms,
+			   struct step_list *out);
 
-/* The steps that a blob's person stands for under the parents that the series have now, as far as they depend on
- * them: negated, applied, and taken again after the parents changed, they move him. */
+/* The steps that a blob's person stands for under the parents that the series have now, as far as
+ * they depend on them: negated, applied, and taken again after the parents changed, they move him. */
 void join_steps_of_person(struct join *join, struct slice blob, struct step_list *out);
 
 /* Whether the person of a blob may have written at an ad marked in `is_marked` (by series). */

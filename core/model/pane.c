@@ -95,7 +95,8 @@ bool pane_equal(const struct pane *a, const struct pane *b)
 	return true;
 }
 
-int64_t pane_quantile_ms(const struct pane *pane, enum histogram_kind kind, enum basis basis, unsigned percent)
+int64_t pane_quantile_ms(const struct pane *pane, enum histogram_kind kind, enum basis basis,
+			 unsigned percent)
 {
 	unsigned first = slot_of_bin(kind, basis, 0);
 	size_t begin = find_bin(pane, first);

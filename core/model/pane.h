@@ -32,7 +32,8 @@ bool pane_is_zero(const struct pane *pane);
 bool pane_equal(const struct pane *a, const struct pane *b);
 
 /* The nearest-rank quantile (percent of 100) of a histogram in milliseconds, or -1 if it is empty. */
-int64_t pane_quantile_ms(const struct pane *pane, enum histogram_kind kind, enum basis basis, unsigned percent);
+int64_t pane_quantile_ms(const struct pane *pane, enum histogram_kind kind, enum basis basis,
+			 unsigned percent);
 
 /* Sparse: only what is not zero. Decoding adds to the pane; a slot out of range fails the reader. */
 void pane_encode(const struct pane *pane, struct buffer *out);

@@ -5,12 +5,12 @@
 #ifndef LADDER_MODEL_STEP_H
 #define LADDER_MODEL_STEP_H
 
-#include "core/base/check.h"
-#include "core/base/histogram.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "core/base/check.h"
+#include "core/base/histogram.h"
 
 enum basis { BASIS_EVENT, BASIS_COHORT, BASIS_COUNT };
 

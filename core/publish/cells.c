@@ -1,8 +1,8 @@
 #include "core/publish/cells.h"
 
-#include "core/base/hash.h"
-
 #include <stdlib.h>
+
+#include "core/base/hash.h"
 
 static void *allocate(size_t count, size_t size)
 {
@@ -158,15 +158,16 @@ struct cell *cell_at(struct merger *merger, uint32_t at, const struct span *span
 {
 	struct entity *entity = &merger->entities[at];
 	if (span->kind != SPAN_WINDOW)
-		return span_cell_at(merger, span->kind == SPAN_HOUR ? &entity->hours : &entity->days, at, span);
+		return span_cell_at(merger, span->kind == SPAN_HOUR ? &entity->hours : &entity->days, at,
+				    span);
 	struct cell **place = &entity->windows[span->window];
 	if (!*place)
 		*place = create_cell(merger, at, span);
 	return *place;
 }
 
-void entity_each_cell(struct merger *merger, uint32_t at, void (*call)(struct merger *, struct cell *, void *),
-		      void *ctx)
+void entity_each_cell(struct merger *merger, uint32_t at,
+		      void (*call)(struct merger *, struct cell *, void *), void *ctx)
 {
 	const struct entity *entity = &merger->entities[at];
 	for (size_t w = 0; w < merger->options->window_count; w++)
@@ -206,7 +207,9 @@ static bool is_newer(const struct name_note *a, const struct name_note *b)
 
 static struct slice own_text(const struct entity *ad, enum name_field field)
 {
-	return ad->names.fields[field].time_ms == TIME_NONE ? (struct slice){NULL, 0} : ad->names.fields[field].text;
+	return ad->names.fields[field].time_ms == TIME_NONE
+	       ? (struct slice){NULL, 0}
+	       : ad->names.fields[field].text;
 }
 
 static struct shown shown_of_ad(const struct merger *merger, const struct entity *ad)
@@ -219,7 +222,8 @@ static struct shown shown_of_ad(const struct merger *merger, const struct entity
 }
 
 /* The newest of a field that an ad of the entity carries. */
-static struct slice newest_text(const struct merger *merger, const struct entity *entity, enum name_field field)
+static struct slice newest_text(const struct merger *merger, const struct entity *entity,
+				enum name_field field)
 {
 	const struct name_note *newest = NULL;
 	for (uint32_t at = entity->first_ad; at != ENTITY_NONE;) {

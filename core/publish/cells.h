@@ -1,8 +1,8 @@
 /* Entities and their cells: the memory of the merger. See merger.h for the picture.
  *
- * An entity is a level and an id; an ad knows its parents, a parent its ads (lists through next_ad). Cells are
- * found by span: windows by number, hours and days in lists sorted by from_ms. A cell never moves, so
- * lists of waiting cells hold pointers. */
+ * An entity is a level and an id; an ad knows its parents, a parent its ads (lists through
+ * next_ad). Cells are found by span: windows by number, hours and days in lists sorted by from_ms.
+ * A cell never moves, so lists of waiting cells hold pointers. */
 #ifndef LADDER_PUBLISH_CELLS_H
 #define LADDER_PUBLISH_CELLS_H
 
@@ -94,7 +94,8 @@ struct merger {
 	struct buffer value;
 };
 
-uint32_t entity_find(const struct merger *merger, enum level level, struct slice id); /* ENTITY_NONE: not there */
+/* ENTITY_NONE: not there */
+uint32_t entity_find(const struct merger *merger, enum level level, struct slice id);
 uint32_t entity_intern(struct merger *merger, struct entity_ref ref);
 void entity_destroy(struct entity *entity, size_t window_count);
 
@@ -102,8 +103,8 @@ void entity_destroy(struct entity *entity, size_t window_count);
 struct cell *cell_at(struct merger *merger, uint32_t entity, const struct span *span);
 
 /* Calls for every cell of an entity. */
-void entity_each_cell(struct merger *merger, uint32_t entity, void (*call)(struct merger *, struct cell *, void *),
-		      void *ctx);
+void entity_each_cell(struct merger *merger, uint32_t entity,
+		      void (*call)(struct merger *, struct cell *, void *), void *ctx);
 
 void cell_list_push(struct cell_list *list, struct cell *cell);
 

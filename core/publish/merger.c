@@ -1,8 +1,7 @@
-#include "core/publish/cells.h"
-
-#include "core/base/civil.h"
-
 #include <stdlib.h>
+
+#include "core/publish/cells.h"
+#include "core/base/civil.h"
 
 enum { HOUR_MS = 60 * 60 * 1000 };
 
@@ -34,7 +33,8 @@ struct difference {
 	int64_t amounts[AMOUNT_COUNT];
 };
 
-static void cell_add(struct merger *merger, struct cell *cell, const struct difference *difference, int64_t sign)
+static void cell_add(struct merger *merger, struct cell *cell, const struct difference *difference,
+		     int64_t sign)
 {
 	pane_add_pane(&cell->sums, &difference->pane, sign);
 	for (int i = 0; i < AMOUNT_COUNT; i++)
@@ -74,11 +74,13 @@ static void refresh_history(struct merger *merger, uint32_t ad, bool is_day, int
 	const struct zone *zone = merger->entities[ad].zone;
 	if (!is_day) {
 		for (int64_t hour = civil_floor(from_ms, HOUR_MS); hour * HOUR_MS < to_ms; hour++)
-			refresh_amounts(merger, ad, &(struct span){SPAN_HOUR, 0, hour * HOUR_MS, (hour + 1) * HOUR_MS});
+			refresh_amounts(merger, ad,
+					&(struct span){SPAN_HOUR, 0, hour * HOUR_MS, (hour + 1) * HOUR_MS});
 		return;
 	}
 	for (int64_t day = zone_day_of(zone, from_ms); zone_day_start_ms(zone, day) < to_ms; day++) {
-		struct span span = {SPAN_DAY, 0, zone_day_start_ms(zone, day), zone_day_start_ms(zone, day + 1)};
+		struct span span =
+			{SPAN_DAY, 0, zone_day_start_ms(zone, day), zone_day_start_ms(zone, day + 1)};
 		if (span.from_ms < span.to_ms)
 			refresh_amounts(merger, ad, &span);
 	}
@@ -168,13 +170,14 @@ void merger_put_reports(struct merger *merger, uint32_t task, struct slice id, c
 	struct entity *entity = &merger->entities[ad];
 	struct reports *place = reports_of_task(entity, task);
 	reports_destroy(place);
-	for (size_t i = 0; i < reports->count; i++)
-		reports_put(place, &reports->reports[i]);
+	size_t at = 0;
+	for (const struct report *report; (report = reports_next(reports, &at));)
+		reports_put_best(place, report);
 	struct reports old = entity->reports;
 	entity->reports = (struct reports){0};
 	for (size_t i = 0; i < entity->task_report_count; i++)
 		for (size_t j = 0; j < entity->task_reports[i].reports.count; j++)
-			reports_put(&entity->reports, &entity->task_reports[i].reports.reports[j]);
+			reports_put_best(&entity->reports, &entity->task_reports[i].reports.reports[j]);
 	struct reports now = entity->reports;
 	refresh_changed(merger, ad, &now, &old);
 	refresh_changed(merger, ad, &old, &now);
@@ -356,8 +359,8 @@ static uint32_t intern(struct merger *merger, struct entity_ref ref)
 void merger_put_window(struct merger *merger, uint32_t task, struct entity_ref ref, size_t window,
 		       const struct pane *pane, int64_t people)
 {
-	put_part(merger, task, intern(merger, ref), &(struct span){.kind = SPAN_WINDOW, .window = window}, pane,
-		 people);
+	put_part(merger, task, intern(merger, ref), &(struct span){.kind = SPAN_WINDOW, .window = window},
+		 pane, people);
 }
 
 static bool is_day_of(const struct zone *zone, int64_t from_ms, int64_t to_ms)
@@ -366,13 +369,14 @@ static bool is_day_of(const struct zone *zone, int64_t from_ms, int64_t to_ms)
 	return zone_day_start_ms(zone, day) == from_ms && zone_day_start_ms(zone, day + 1) == to_ms;
 }
 
-void merger_put_span(struct merger *merger, uint32_t task, struct entity_ref ref, bool is_day, int64_t from_ms,
-		     int64_t to_ms, const struct pane *pane, int64_t people)
+void merger_put_span(struct merger *merger, uint32_t task, struct entity_ref ref, bool is_day,
+		     int64_t from_ms, int64_t to_ms, const struct pane *pane, int64_t people)
 {
 	uint32_t entity = intern(merger, ref);
 	if (is_day && ref.level == LEVEL_AD && !is_day_of(merger->entities[entity].zone, from_ms, to_ms))
 		return;
-	put_part(merger, task, entity, &(struct span){is_day ? SPAN_DAY : SPAN_HOUR, 0, from_ms, to_ms}, pane, people);
+	put_part(merger, task, entity, &(struct span){is_day ? SPAN_DAY : SPAN_HOUR, 0, from_ms, to_ms}, pane,
+		 people);
 }
 
 static void drop_part(struct merger *merger, struct cell *cell, void *ctx)

@@ -1,13 +1,14 @@
 /* Merger: what all tasks make known, summed to rows. Spec sections 4 to 6, design decision 6.
  *
- *   task 0 ---\   names, reports,                      +-- ad --+-- adset --+-- campaign --+-- account
- *   task 1 ----> totals of spans, each absolute  --->  | cell   | cell      | cell         | cell        ---> rows
- *   task 2 ---/                                        +--------+-----------+--------------+
+ *   task 0 ---\   names, reports,                   +-- ad --+-- adset --+-- campaign --+-- account
+ *   task 1 ----> totals of spans, each absolute --> | cell   | cell      | cell         | cell       --> rows
+ *   task 2 ---/                                     +--------+-----------+--------------+
  *
- * A cell holds the numbers of one entity (a level and an id) in one span: a window, an hour or a day. An ad's cell is
- * the sum of what the tasks last said of it, and of its spend reports; a cell above it is the sum of the ads that
- * belong there now, but for people, which tasks say at every level. So whatever is said again, late, or after
- * an ad moved to another campaign, the cells are right: only differences travel up.
+ * A cell holds the numbers of one entity (a level and an id) in one span: a window, an hour or a
+ * day. An ad's cell is the sum of what the tasks last said of it, and of its spend reports; a cell
+ * above it is the sum of the ads that belong there now, but for people, which tasks say at every
+ * level. So whatever is said again, late, or after an ad moved to another campaign, the cells are
+ * right: only differences travel up.
  *
  * cell.sums = sum(cell.parts) at an ad; above, sum(sums of its ads). merger_check says the same in code.
  * One thread. Aborts where memory is missing. */
@@ -45,8 +46,8 @@ void merger_put_reports(struct merger *merger, uint32_t task, struct slice ad, c
  * time zone is another by now) is ignored. `pane` is NULL above ads. */
 void merger_put_window(struct merger *merger, uint32_t task, struct entity_ref ref, size_t window,
 		       const struct pane *pane, int64_t people);
-void merger_put_span(struct merger *merger, uint32_t task, struct entity_ref ref, bool is_day, int64_t from_ms,
-		     int64_t to_ms, const struct pane *pane, int64_t people);
+void merger_put_span(struct merger *merger, uint32_t task, struct entity_ref ref, bool is_day,
+		     int64_t from_ms, int64_t to_ms, const struct pane *pane, int64_t people);
 
 /* What a task said so far is void: as if it had said zero everywhere. */
 void merger_drop_task(struct merger *merger, uint32_t task);

@@ -1,7 +1,7 @@
+#include <stdlib.h>
+
 #include "core/publish/cells.h"
 #include "core/publish/row_json.h"
-
-#include <stdlib.h>
 
 /* Where an amount of the reports stands in a row. */
 static const enum counter amount_counters[AMOUNT_COUNT] = {
@@ -91,7 +91,8 @@ static bool send(struct merger *merger, const struct row *row, merger_row_sink *
 }
 
 /* Publishes both rows of a cell. False: there was no room. */
-static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_sink *sink, void *ctx, size_t *count)
+static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_sink *sink, void *ctx,
+			 size_t *count)
 {
 	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
 		struct row row = make_row(merger, cell, basis);
@@ -110,11 +111,14 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 
 static int64_t emit_ms(const struct merger *merger, size_t list)
 {
-	return list == WINDOW_COUNT_MAX ? merger->options->history_emit_ms : merger->options->windows[list].emit_ms;
+	return list == WINDOW_COUNT_MAX
+	       ? merger->options->history_emit_ms
+	       : merger->options->windows[list].emit_ms;
 }
 
 /* The cells at the front go out, what is left moves up. */
-static size_t publish_list(struct merger *merger, size_t number, size_t row_limit, merger_row_sink *sink, void *ctx)
+static size_t publish_list(struct merger *merger, size_t number, size_t row_limit, merger_row_sink *sink,
+			   void *ctx)
 {
 	struct cell_list *list = &merger->waiting[number];
 	size_t row_count = 0, done = 0;

@@ -1,5 +1,5 @@
-/* The text of a row: its key and its JSON. Spec section 6.4: flat, every field always there, null where undefined,
- * numbers made from integers only. The same row always gives the same bytes. */
+/* The text of a row: its key and its JSON. Spec section 6.4: flat, every field always there, null
+ * where undefined, numbers made from integers only. The same row always gives the same bytes. */
 #ifndef LADDER_PUBLISH_ROW_JSON_H
 #define LADDER_PUBLISH_ROW_JSON_H
 

@@ -1,8 +1,8 @@
 #include "core/state/people.h"
 
-#include "core/base/pool.h"
-
 #include <stdlib.h>
+
+#include "core/base/pool.h"
 
 enum { SLOT_BITS_MIN = 10, PAGE_BITS_MIN = 4, PEOPLE_PER_PAGE_MAX = 16 };
 

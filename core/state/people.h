@@ -2,7 +2,7 @@
  *
  * An open-addressed table of slots, the home of a person being the top bits of his key:
  *
- *   slot    0        1        2        3       ...            each: tag (the key's high word), blob, blob's length
+ *   slot    0        1        2        3       ...     each: tag (the key's high word), blob, blob's length
  *         [ blob ] [ blob ] [ free ] [ blob ]
  *   page  |------ 0 ------| |------ 1 ------| ...             a page is a range of keys, so a range of slots
  *

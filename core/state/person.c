@@ -54,8 +54,8 @@ static void ladder_resize(struct ladder *ladder)
 {
 	ladder->conversations = grow(ladder->conversations, &ladder->conversation_capacity,
 				     ladder->fixed.conversation_count, sizeof(struct conversation));
-	ladder->touches =
-		grow(ladder->touches, &ladder->touch_capacity, ladder->fixed.touch_count, sizeof(struct touch));
+	ladder->touches = grow(ladder->touches, &ladder->touch_capacity, ladder->fixed.touch_count,
+			       sizeof(struct touch));
 }
 
 static void copy_array(void *to, const void *from, size_t len)
@@ -104,7 +104,8 @@ int fact_compare(const struct fact *a, const char *a_ids, const struct fact *b, 
 		return a->time_ms < b->time_ms ? -1 : 1;
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
-	return slice_compare((struct slice){a_ids + a->id_at, a->id_len}, (struct slice){b_ids + b->id_at, b->id_len});
+	return slice_compare((struct slice){a_ids + a->id_at, a->id_len},
+			     (struct slice){b_ids + b->id_at, b->id_len});
 }
 
 int fact_compare_content(const struct fact *a, const struct fact *b)
@@ -152,7 +153,8 @@ void person_remove_fact(struct person *person, size_t at)
 {
 	CHECK(at < person->fact_count);
 	person->fact_count--;
-	memmove(&person->facts[at], &person->facts[at + 1], (person->fact_count - at) * sizeof(*person->facts));
+	memmove(&person->facts[at], &person->facts[at + 1],
+		(person->fact_count - at) * sizeof(*person->facts));
 }
 
 size_t person_find_place(const struct person *person, const struct fact *fact, struct slice id)
@@ -177,7 +179,8 @@ size_t person_find_id(const struct person *person, uint64_t id_hash, struct slic
 
 static void store_ladder(const struct ladder *ladder, struct buffer *out)
 {
-	buffer_put(out, ladder->conversations, ladder->fixed.conversation_count * sizeof(struct conversation));
+	buffer_put(out, ladder->conversations,
+		   ladder->fixed.conversation_count * sizeof(struct conversation));
 	buffer_put(out, ladder->touches, ladder->fixed.touch_count * sizeof(struct touch));
 }
 

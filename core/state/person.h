@@ -1,13 +1,14 @@
 /* Person: a folded prefix and a tail. Design decision 1, spec section 3.
  *
- * One who clicks or writes, as the task keeps him. Known under a keyed hash of `user`, or of a `click_id` that no
- * user has claimed (a click of its own; it also remembers who claimed it).
+ * One who clicks or writes, as the task keeps him. Known under a keyed hash of `user`, or of a
+ * `click_id` that no user has claimed (a click of its own; it also remembers who claimed it).
  *
  *   time ->   [ ....... prefix ....... ][ fact fact fact fact ]
  *              folded for good, a ladder   the tail: may still be reordered, added to, or moved away
  *             [ ............... head .......................... ]   the ladder after the whole tail
  *
- * `head` = fold(prefix, tail) always; with an empty tail they are the same. The tail is sorted by fact_compare.
+ * `head` = fold(prefix, tail) always; with an empty tail they are the same. The tail is sorted by
+ * fact_compare.
  *
  * In the table a person is one flat, relocatable blob (person_store, person_load):
  *   person_fixed | conversations, touches of head | the same of prefix, where kept | facts | ids | claim id
@@ -135,7 +136,8 @@ struct person {
 	struct buffer ids;
 	struct claim claim; /* of a click: who claimed it */
 	struct buffer claim_id;
-	int64_t horizon_ms; /* events before it were folded early: what is older than it is late. TIME_NONE: none */
+	/* events before it were folded early: what is older than it is late. TIME_NONE: none */
+	int64_t horizon_ms;
 };
 
 void person_reset(struct person *person, struct key128 key);

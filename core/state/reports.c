@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "core/base/hash.h"
+
 struct report report_of_event(const struct event *event)
 {
 	int64_t to_ms = event->to_ms;
@@ -13,6 +15,7 @@ struct report report_of_event(const struct event *event)
 		.reported_at_ms = event->reported_at_ms,
 		.time_ms = event->ts_ms,
 		.amounts = {event->impressions, event->clicks, event->conversations, event->money_micros},
+		.id_hash = hash_text(event->id),
 		.id = event->id,
 	};
 }
@@ -55,7 +58,8 @@ static void remove_at(struct reports *reports, size_t at)
 {
 	free((char *)reports->reports[at].id.data);
 	reports->count--;
-	memmove(&reports->reports[at], &reports->reports[at + 1], (reports->count - at) * sizeof(struct report));
+	memmove(&reports->reports[at], &reports->reports[at + 1],
+		(reports->count - at) * sizeof(struct report));
 }
 
 static void insert_sorted(struct reports *reports, const struct report *report)
@@ -82,7 +86,8 @@ bool reports_put(struct reports *reports, const struct report *report)
 {
 	bool is_new = true;
 	for (size_t i = 0; i < reports->count && is_new; i++) {
-		if (!slice_equal(reports->reports[i].id, report->id))
+		if (reports->reports[i].id_hash != report->id_hash ||
+		    !slice_equal(reports->reports[i].id, report->id))
 			continue;
 		is_new = false;
 		if (report_compare_event(report, &reports->reports[i]) < 0) {
@@ -94,6 +99,24 @@ bool reports_put(struct reports *reports, const struct report *report)
 	if (is_new)
 		insert_sorted(reports, report);
 	return is_new;
+}
+
+void reports_put_best(struct reports *reports, const struct report *report)
+{
+	size_t low = 0, high = reports->count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (reports->reports[middle].from_ms < report->from_ms)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < reports->count && reports->reports[low].from_ms == report->from_ms) {
+		if (report_compare(&reports->reports[low], report) >= 0)
+			return;
+		remove_at(reports, low);
+	}
+	insert_sorted(reports, report);
 }
 
 void reports_forget(struct reports *reports, int64_t before_ms)
@@ -161,6 +184,7 @@ void reports_decode(struct reports *reports, struct reader *reader)
 		for (int j = 0; j < AMOUNT_COUNT; j++)
 			report.amounts[j] = reader_signed(reader);
 		report.id = reader_text(reader);
+		report.id_hash = hash_text(report.id);
 		if (!reader->failed && report.to_ms > report.from_ms)
 			reports_put(reports, &report);
 	}

@@ -1,7 +1,8 @@
 /* Reports: what the ad platform reports of one ad. Spec section 4.
  *
- * A list of every report that came, sorted by (from, reported_at, id), so that the last of each `from` is the
- * one that counts: a restated day is corrected, not added. Pure: the same set in any order is the same list. */
+ * A list of every report that came, sorted by (from, reported_at, id), so that the last of each
+ * `from` is the one that counts: a restated day is corrected, not added. Pure: the same set in any
+ * order is the same list. */
 #ifndef LADDER_STATE_REPORTS_H
 #define LADDER_STATE_REPORTS_H
 
@@ -17,7 +18,8 @@ struct report {
 	int64_t reported_at_ms;
 	int64_t time_ms; /* the event's ts */
 	int64_t amounts[AMOUNT_COUNT];
-	struct slice id; /* owned by the list it stands in */
+	uint64_t id_hash; /* hash_text of the id */
+	struct slice id;  /* owned by the list it stands in */
 };
 
 struct reports {
@@ -30,14 +32,20 @@ struct report report_of_event(const struct event *event);
 
 void reports_destroy(struct reports *reports);
 
-/* Takes a copy. False: a duplicate, there is one with this id (of two that differ the earlier event stays). */
+/* Takes a copy. False: a duplicate, there is one with this id (of two that differ the earlier event
+ * stays). */
 bool reports_put(struct reports *reports, const struct report *report);
+
+/* Takes a copy only of what counts: of each `from` the list then holds one report, the greatest that
+ * was put. */
+void reports_put_best(struct reports *reports, const struct report *report);
 
 /* Drops what ended before a time. */
 void reports_forget(struct reports *reports, int64_t before_ms);
 
 /* Adds to `amounts` what the reports that count give to [from, to). */
-void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms, int64_t amounts[AMOUNT_COUNT]);
+void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms,
+		 int64_t amounts[AMOUNT_COUNT]);
 
 /* The next report that counts, from `at` on, which is moved behind it; NULL after the last. */
 const struct report *reports_next(const struct reports *reports, size_t *at);

@@ -1,9 +1,9 @@
 #include "core/state/series.h"
 
+#include <stdlib.h>
+
 #include "core/base/civil.h"
 #include "core/base/hash.h"
-
-#include <stdlib.h>
 
 static void *allocate(size_t count, size_t size)
 {
@@ -221,12 +221,14 @@ static bool grain_holds(const struct series *series, const struct frame *frame, 
 	return *pane >= 0 && *pane >= series->ends[g] - frame->grains[g].pane_count;
 }
 
-static bool window_holds(const struct series *series, const struct frame *frame, size_t w, size_t g, int64_t pane)
+static bool window_holds(const struct series *series, const struct frame *frame, size_t w, size_t g,
+			 int64_t pane)
 {
 	return frame->windows[w].grain == g && pane >= series->ends[g] - frame->windows[w].pane_count;
 }
 
-void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot, int64_t delta)
+void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot,
+		int64_t delta)
 {
 	for (size_t g = 0; g < frame->grain_count; g++) {
 		int64_t pane;
@@ -299,7 +301,8 @@ static void forget_tallies(struct tallies *tallies, int64_t before)
 		gone++;
 	tallies->count -= gone;
 	if (gone)
-		memmove(tallies->entries, tallies->entries + gone, tallies->count * sizeof(*tallies->entries));
+		memmove(tallies->entries, tallies->entries + gone,
+			tallies->count * sizeof(*tallies->entries));
 }
 
 void series_forget(struct series *series, int64_t before_ms)
@@ -310,7 +313,8 @@ void series_forget(struct series *series, int64_t before_ms)
 		pane_destroy(series->history[gone++].pane);
 	series->history_count -= gone;
 	if (gone)
-		memmove(series->history, series->history + gone, series->history_count * sizeof(*series->history));
+		memmove(series->history, series->history + gone,
+			series->history_count * sizeof(*series->history));
 	forget_tallies(&series->hours, civil_floor(before_ms, HOUR_MS));
 	forget_tallies(&series->days, zone_day_of(series->zone, before_ms));
 }

@@ -1,8 +1,9 @@
 /* Series: the numbers of one ad, adset, campaign or account in one task. Design decision 2.
  *
- * Only an ad (and the pseudo-ad of organic messages) has panes: what stands above it is a sum of ads, made where
- * rows are merged. Distinct people are no sum, so every level keeps them: `people` counts each person once, in
- * the pane of his last message; the tallies of hours and days count him once in each that he wrote in.
+ * Only an ad (and the pseudo-ad of organic messages) has panes: what stands above it is a sum of
+ * ads, made where rows are merged. Distinct people are no sum, so every level keeps them: `people`
+ * counts each person once, in the pane of his last message; the tallies of hours and days count him
+ * once in each that he wrote in.
  *
  *   grain 0 (10 s)  |.|.|.|.|.|.|   ring of the panes that the longest window with this slide needs
  *   grain 1 (1 m)   |...|...|...|   a step goes into one pane of each grain that still holds its time,
@@ -104,7 +105,8 @@ uint32_t series_intern(struct series_table *table, enum level level, struct slic
 void series_advance(struct series *series, const struct frame *frame, int64_t now_ms);
 
 /* Adds to the panes, totals and history at a time that is not after the newest pane. */
-void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot, int64_t delta);
+void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot,
+		int64_t delta);
 
 /* `delta` persons wrote at time_ms, whose message before in this series was at before_ms (or TIME_NONE). */
 void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,

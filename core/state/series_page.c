@@ -1,6 +1,6 @@
-#include "core/state/series.h"
-
 #include <stdlib.h>
+
+#include "core/state/series.h"
 
 enum { SLICES_PER_DAY = 24 * HOUR_MS / HISTORY_SLICE_MS };
 
@@ -41,7 +41,8 @@ static void encode_ring(const struct series *series, const struct frame *frame, 
 		pane_encode(pane, out);
 	}
 	buffer_put_unsigned(out, 0);
-	for (uint32_t age = 1; series->people_rings[g] && age <= ring_count && age <= series->ends[g]; age++) {
+	for (uint32_t age = 1; series->people_rings[g] && age <= ring_count && age <= series->ends[g];
+	     age++) {
 		int32_t people = series->people_rings[g][(series->ends[g] - age) % ring_count];
 		if (people == 0)
 			continue;

@@ -98,7 +98,8 @@ static void say_day(struct collect *collect, int64_t day)
 			   tally_count(&collect->series->days, day));
 }
 
-static void say_tallies(struct collect *collect, struct tallies *tallies, void (*say)(struct collect *, int64_t))
+static void say_tallies(struct collect *collect, struct tallies *tallies,
+			void (*say)(struct collect *, int64_t))
 {
 	for (size_t i = 0; i < tallies->count; i++) {
 		if (!tallies->entries[i].is_changed)
@@ -135,12 +136,13 @@ static void say_windows(struct collect *collect, uint32_t window_mask)
 		if (!(series->changed_windows & window_mask & bit))
 			continue;
 		series->changed_windows &= ~bit;
-		collect->sink->window(collect->sink->ctx, collect->at, w, series->totals ? &series->totals[w] : NULL,
-				      series->people_totals[w]);
+		collect->sink->window(collect->sink->ctx, collect->at, w,
+				      series->totals ? &series->totals[w] : NULL, series->people_totals[w]);
 	}
 }
 
-void window_collect(struct window *window, uint32_t window_mask, bool with_history, const struct window_sink *sink)
+void window_collect(struct window *window, uint32_t window_mask, bool with_history,
+		    const struct window_sink *sink)
 {
 	struct collect collect = {.sink = sink};
 	for (uint32_t i = 0; i < window->series->count; i++) {

@@ -35,7 +35,8 @@ struct window_sink {
 
 /* Says everything that changed since it was last said: the windows of `window_mask`, and the history if
  * asked for. Panes are borrowed during the call. */
-void window_collect(struct window *window, uint32_t window_mask, bool with_history, const struct window_sink *sink);
+void window_collect(struct window *window, uint32_t window_mask, bool with_history,
+		    const struct window_sink *sink);
 
 /* Everything that is not empty counts as changed again: after a restore. */
 void window_mark_changed(struct window *window);

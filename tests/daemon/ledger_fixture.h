@@ -4,21 +4,15 @@
 #ifndef LADDER_TESTS_DAEMON_LEDGER_FIXTURE_H
 #define LADDER_TESTS_DAEMON_LEDGER_FIXTURE_H
 
-#include "daemon/ledger.h"
-
-#include "daemon/redis_url.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -27,7 +21,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGES = 400, COMMITS = 200, PATIENCE_MS = 20000 };
+#include <cmocka.h>
+
+#include "daemon/ledger.h"
+#include "daemon/redis_url.h"
+
+enum { PAGES = 400, COMMITS = 200, PATIENCE_MS = 20000, TEXT_BYTES = 128 };
 
 static char directory[] = "/tmp/ladder-ledger-XXXXXX";
 static char socket_path[64];
@@ -223,7 +222,7 @@ static bool deletes(unsigned n, unsigned page)
 
 static size_t page_text(unsigned n, unsigned page, char *text)
 {
-	int len = sprintf(text, "%u %u ", page, n);
+	int len = snprintf(text, TEXT_BYTES, "%u %u ", page, n);
 	size_t more = (page * 31 + n) % 60;
 	memset(text + len, 'x', more);
 	text[(size_t)len + more] = '\0';
@@ -234,9 +233,9 @@ static struct commit *commit_number(unsigned n, size_t padding)
 {
 	struct commit *commit = commit_create();
 	char name[16];
-	char text[128];
+	char text[TEXT_BYTES];
 	for (unsigned page = 0; page < PAGES; page++) {
-		sprintf(name, "p/%u", page);
+		snprintf(name, sizeof name, "p/%u", page);
 		if (touches(n, page)) {
 			size_t len = page_text(n, page, text);
 			char *to = commit_put_page(commit, slice_from(name), len + padding);
@@ -246,9 +245,9 @@ static struct commit *commit_number(unsigned n, size_t padding)
 			commit_put_deletion(commit, slice_from(name));
 		}
 	}
-	sprintf(text, "%u", n);
+	snprintf(text, sizeof text, "%u", n);
 	commit_set_vector(commit, slice_from(text));
-	sprintf(text, "meta %u", n);
+	snprintf(text, sizeof text, "meta %u", n);
 	commit_set_meta(commit, slice_from(text));
 	return commit;
 }
@@ -269,11 +268,11 @@ static enum ledger_result commit(struct side *side, unsigned n)
 /* The image that `side` restored is that of commits 1 to n, no more and no less. */
 static void expect_image(const struct side *side, unsigned n)
 {
-	char text[128];
-	sprintf(text, "%u", n);
+	char text[TEXT_BYTES];
+	snprintf(text, sizeof text, "%u", n);
 	assert_int_equal(side->result, LEDGER_DONE);
 	assert_string_equal(side->vector, n ? text : "");
-	sprintf(text, "meta %u", n);
+	snprintf(text, sizeof text, "meta %u", n);
 	assert_string_equal(side->meta, n ? text : "");
 	assert_false(side->is_damaged);
 	size_t count = 0;

@@ -1,18 +1,18 @@
 /* Goal: the identity key is made once, kept from others, and what it seals opens only with it. */
-#include "daemon/identity.h"
-
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-#include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/identity.h"
 
 static char directory[] = "/tmp/ladder-identity-XXXXXX";
 static char path[sizeof directory + 8];

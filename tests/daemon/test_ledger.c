@@ -337,7 +337,7 @@ static void test_password_and_database(void **state)
 	snprintf(text, sizeof text, "unix://:s3%%40cret@%s", socket_path);
 	struct redis_url saved = url;
 	assert_true(redis_url_parse(text, &url, error, sizeof error));
-	strcpy(url.database, "2");
+	snprintf(url.database, sizeof url.database, "2");
 	struct side *side = side_open(3);
 	url = saved;
 	restore(side);
@@ -364,7 +364,7 @@ static int proxy_dial(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	strcpy(address.sun_path, socket_path);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
 	return fd;
 }
@@ -412,7 +412,7 @@ static void proxy_start(struct proxy *proxy)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	snprintf(proxy->path, sizeof proxy->path, "%s/proxy", directory);
-	strcpy(address.sun_path, proxy->path);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", proxy->path);
 	unlink(proxy->path);
 	proxy->listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(proxy->listener, (struct sockaddr *)&address, sizeof address), 0);
@@ -435,7 +435,7 @@ static void test_lost_answer_is_a_success(void **state)
 	struct proxy proxy = {.cuts = 3};
 	struct redis_url saved = url;
 	proxy_start(&proxy);
-	strcpy(url.host, proxy.path);
+	snprintf(url.host, sizeof url.host, "%s", proxy.path);
 	struct side *side = side_open(3);
 	url = saved;
 	restore(side);
@@ -467,8 +467,9 @@ static void test_image_that_changes_is_read_again(void **state)
 		run_until(&writer->is_told);
 		run_until(&reader->is_told);
 		begins += reader->begins;
-		expect_image(reader, (unsigned)atoi(reader->vector));
-		assert_in_range(atoi(reader->vector), n - 1, n);
+		unsigned long stored = strtoul(reader->vector, NULL, 10);
+		expect_image(reader, (unsigned)stored);
+		assert_in_range(stored, n - 1, n);
 	}
 	assert_true(begins > 30);
 	side_close(writer);

@@ -1,17 +1,17 @@
 /* Goal: both back ends of the loop keep the contract of daemon/loop.h. Every case runs on both. */
-#include "daemon/loop.h"
-
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-#include <cmocka.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/loop.h"
 
 static const char *backend;
 

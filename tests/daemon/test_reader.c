@@ -1,19 +1,18 @@
 /* Goal: whatever the sizes of blocks, lines and ranges, the reader hands out every byte once, in whole
  * lines. Every case runs with io_uring and with plain reads. */
-#include "daemon/uring_reader.h"
-
-#include "core/base/buffer.h"
-
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-
-#include <cmocka.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/uring_reader.h"
+#include "core/base/buffer.h"
 
 static char path[] = "/tmp/ladder-reader-XXXXXX";
 
