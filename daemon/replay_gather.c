@@ -1,0 +1,138 @@
+#include "daemon/replay_gather.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/load_config.h"
+#include "daemon/replay_lines.h"
+#include "daemon/uring_reader.h"
+
+enum { ALIGNMENT = 8 };
+
+static size_t padded(size_t len)
+{
+	return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+struct gather *gather_create(const struct config *config, const unsigned char identity_key[16])
+{
+	struct gather *gather = calloc(1, sizeof(*gather));
+	CHECK(gather);
+	gather->config = config;
+	gather->decoder = decoder_create(&(struct decode_limits){
+		.record_bytes = (size_t)config->limits.record_bytes,
+		.id_bytes = (size_t)config->limits.id_bytes,
+		.depth = config->limits.depth,
+	});
+	gather->task = task_create(&config->options, identity_key, 1);
+	gather->max_ms = TIME_NONE;
+	gather->type_mask = config_type_mask(config);
+	return gather;
+}
+
+void gather_destroy(struct gather *gather)
+{
+	decoder_destroy(gather->decoder);
+	task_destroy(gather->task);
+	buffer_destroy(&gather->facts);
+	buffer_destroy(&gather->claims);
+	buffer_destroy(&gather->claim_ids);
+	free(gather);
+}
+
+static void gather_fact(struct gather *gather, const struct event *event)
+{
+	const struct join *join = &gather->task->join;
+	struct key128 click = join_click_key(join, event->click_id);
+	struct gathered gathered = {.fact = join_fact(&gather->task->join, event)};
+	gathered.key = event->user.len ? join_user_key(join, event->user) : click;
+	gathered.fact.id_len = (uint16_t)event->id.len;
+	buffer_put(&gather->facts, &gathered, sizeof(gathered));
+	char *id = buffer_reserve(&gather->facts, padded(event->id.len));
+	memcpy(id, event->id.data, event->id.len);
+	gather->facts.len += padded(event->id.len);
+	if (event->user.len == 0 || event->click_id.len == 0)
+		return;
+	struct gathered_claim claim =
+		{click, gathered.key, event->ts_ms, gather->claim_ids.len, event->id.len};
+	buffer_put(&gather->claims, &claim, sizeof(claim));
+	buffer_put(&gather->claim_ids, event->id.data, event->id.len);
+}
+
+static void gather_report(struct gather *gather, const struct event *event)
+{
+	struct report report = report_of_event(event);
+	struct ad_facts *ad = task_ad(gather->task, join_intern_ad(&gather->task->join, event->ad));
+	bool is_new = reports_put(&ad->reports, &report);
+	gather->counts.classes[is_new ? CLASS_APPLIED : CLASS_DUPLICATE]++;
+}
+
+static void take_event(void *ctx, const struct event *event, struct slice item)
+{
+	struct gather *gather = ctx;
+	enum reason reason;
+	(void)item;
+	if (!(gather->type_mask >> event->type & 1)) {
+		gather->counts.classes[CLASS_IGNORED]++;
+		return;
+	}
+	if (event_is_rejected(&gather->config->options, event, TIME_NONE, &reason)) {
+		gather->counts.classes[CLASS_REJECTED]++;
+		gather->counts.reasons[reason]++;
+		return;
+	}
+	if (event->ts_ms > gather->max_ms)
+		gather->max_ms = event->ts_ms;
+	if (event->ad.len)
+		names_note_event(&task_ad(gather->task,
+					  join_intern_ad(&gather->task->join, event->ad))->names, event);
+	if (event->type == EVENT_SPEND) {
+		gather_report(gather, event);
+		return;
+	}
+	gather->counts.classes[CLASS_APPLIED]++;
+	gather_fact(gather, event);
+}
+
+static void take_reject(void *ctx, enum reason reason, const char *detail, struct slice item)
+{
+	struct gather *gather = ctx;
+	(void)detail;
+	(void)item;
+	gather->counts.classes[CLASS_REJECTED]++;
+	gather->counts.reasons[reason]++;
+}
+
+static void gather_lines(struct gather *gather, struct slice chunk)
+{
+	const struct decode_sink sink = {take_event, take_reject, gather};
+	size_t len = chunk.len;
+	for (struct slice line; line_next(&chunk, &line);)
+		decode_record(gather->decoder, line, &sink);
+	/* for the progress */
+	__atomic_store_n(&gather->bytes_read, gather->bytes_read + len, __ATOMIC_RELAXED);
+}
+
+bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64_t end)
+{
+	struct uring_reader *reader =
+		end ? uring_reader_open_range(path, begin, end, 0) : uring_reader_open(path, 0);
+	struct slice chunk;
+	int result;
+	while ((result = uring_reader_next(reader, &chunk)) > 0)
+		gather_lines(gather, chunk);
+	if (result < 0)
+		snprintf(gather->error, sizeof(gather->error), "%s", uring_reader_error(reader));
+	uring_reader_close(reader);
+	return result == 0;
+}
+
+const struct gathered *gather_next(const struct gather *gather, size_t *at, struct slice *id)
+{
+	if (*at >= gather->facts.len)
+		return NULL;
+	const struct gathered *gathered = (const struct gathered *)(gather->facts.data + *at);
+	*id = (struct slice){(const char *)(gathered + 1), gathered->fact.id_len};
+	*at += sizeof(*gathered) + padded(id->len);
+	return gathered;
+}

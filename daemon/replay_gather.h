@@ -1,0 +1,53 @@
+/* Gather: the first half of a replay. Reads events and keeps what each says, unordered. Spec section 9.
+ *
+ *   file ranges --decode--> facts | names and reports of ads | claims | counts      one gather a thread
+ *
+ * Nothing depends on the order of the input, so several threads gather parts of it, and the second half
+ * (replay_fold.h) puts them together. A gather belongs to one thread, then may be read by all. */
+#ifndef LADDER_DAEMON_REPLAY_GATHER_H
+#define LADDER_DAEMON_REPLAY_GATHER_H
+
+#include "config/config.h"
+#include "core/decode/decode.h"
+#include "core/pipeline.h"
+
+/* A fact and whose it is: a person, or a click that somebody may claim. Its id follows it in the buffer, then
+ * padding to 8 bytes. */
+struct gathered {
+	struct key128 key;
+	struct fact fact;
+};
+
+/* Somebody names himself together with a click. */
+struct gathered_claim {
+	struct key128 click;
+	struct key128 user;
+	int64_t time_ms;
+	size_t id_at; /* in claim_ids */
+	size_t id_len;
+};
+
+struct gather {
+	const struct config *config;
+	struct decoder *decoder;
+	struct task *task; /* for its series, names and reports; nobody lives in it */
+	unsigned type_mask;
+	struct buffer facts;  /* struct gathered and their ids */
+	struct buffer claims; /* struct gathered_claim */
+	struct buffer claim_ids;
+	struct counts counts; /* persons' events count as applied until their duplicates are known */
+	int64_t max_ms;
+	uint64_t bytes_read;
+	char error[512]; /* "" while all is well */
+};
+
+struct gather *gather_create(const struct config *config, const unsigned char identity_key[16]);
+void gather_destroy(struct gather *gather);
+
+/* Reads the lines that start in [begin, end) of a file; the whole where end is 0. False: gather->error. */
+must_check bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64_t end);
+
+/* The next gathered fact from `at` on, which is moved behind it; NULL after the last. */
+const struct gathered *gather_next(const struct gather *gather, size_t *at, struct slice *id);
+
+#endif
