@@ -1,0 +1,71 @@
+/* Bulletin: what a worker makes known to the publisher, and what comes back. Design: "workers hand
+ * rows to the publisher ... through single-producer single-consumer rings".
+ *
+ * A bulletin is a list of notes as bytes: everything of some tasks that changed, dead letters, and
+ * how far they are. The worker makes it and gives it away; the publisher reads it and destroys it.
+ * Answers (an ad's parents) go the other way in the same form. */
+#ifndef LADDER_DAEMON_BULLETIN_H
+#define LADDER_DAEMON_BULLETIN_H
+
+#include "core/pipeline.h"
+
+enum note_kind {
+	NOTE_TASK,      /* the notes that follow are of this task */
+	NOTE_NAMES,     /* ad, names */
+	NOTE_REPORTS,   /* ad, reports */
+	NOTE_WINDOW,    /* level, organic, id, window, people, pane or none */
+	NOTE_SPAN,      /* level, organic, id, day, from, to, people, pane or none */
+	NOTE_CAUGHT_UP, /* the task has read up to where the log ended when it was taken over */
+	NOTE_DROPPED,   /* what the task said so far is void */
+	NOTE_DEAD,      /* struct dead_letter */
+	NOTE_PARENTS,   /* to a worker: ad, parents */
+	NOTE_CONFIRMED  /* to a worker: a position that every worker's names cover, all of them handed down */
+};
+
+struct bulletin {
+	struct buffer notes;
+	int64_t now_ms;      /* T when it was made; TIME_NONE: unknown */
+	/* what the names in this and earlier bulletins of the worker cover; see worker.h */
+	int64_t position_ms;
+};
+
+struct bulletin *bulletin_create(void);
+void bulletin_destroy(struct bulletin *bulletin);
+
+void bulletin_put_task(struct bulletin *bulletin, uint32_t task);
+void bulletin_put_mark(struct bulletin *bulletin, enum note_kind kind);
+void bulletin_put_confirmed(struct bulletin *bulletin, int64_t position_ms);
+void bulletin_put_parents(struct bulletin *bulletin, struct slice ad, const struct parents *parents);
+
+/* A sink for task_collect that writes into the bulletin. */
+struct task_sink bulletin_sink(struct bulletin *bulletin);
+
+/* A late or rejected record. `headers` is written by bulletin_put_header. Texts are borrowed. */
+struct dead_letter {
+	uint64_t sequence; /* of the worker, growing by 1 */
+	struct slice key;  /* data NULL: absent */
+	struct slice value;
+	struct slice headers;
+};
+
+void dead_letter_put_header(struct buffer *headers, struct slice name, struct slice value);
+void bulletin_put_dead(struct bulletin *bulletin, const struct dead_letter *letter);
+
+/* Hands every note to its call. A reader sets the calls of those kinds that its bulletins hold. */
+struct bulletin_reader {
+	void (*task)(void *ctx, uint32_t task);
+	void (*names)(void *ctx, struct slice ad, const struct names *names);
+	void (*reports)(void *ctx, struct slice ad, const struct reports *reports);
+	void (*window)(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
+		       int64_t people);
+	void (*span)(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
+		     const struct pane *pane, int64_t people);
+	void (*mark)(void *ctx, enum note_kind kind);
+	void (*dead)(void *ctx, const struct dead_letter *letter);
+	void (*parents)(void *ctx, struct slice ad, const struct parents *parents);
+	void (*confirmed)(void *ctx, int64_t position_ms);
+	void *ctx;
+};
+void bulletin_read(const struct bulletin *bulletin, const struct bulletin_reader *to);
+
+#endif

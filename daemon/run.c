@@ -1,0 +1,274 @@
+#include "daemon/run.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "daemon/commands.h"
+#include "daemon/kafka_admin.h"
+#include "daemon/load_config.h"
+#include "daemon/log.h"
+#include "daemon/worker.h"
+
+enum { ASK_TIMEOUT_MS = 10000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, WATCH_MS = 200 };
+
+/* What belongs to one run. */
+struct run {
+	const struct config *config;
+	enum run_outputs outputs;
+	struct kafka_connection connection;
+	struct identity identity;
+	struct redis_url redis;
+	struct shared shared;
+	struct publisher *publisher;
+	struct worker **workers;
+	int32_t *tasks; /* ordered by worker */
+	size_t worker_count;
+	int task_count;
+};
+
+static volatile sig_atomic_t is_stop_requested;
+
+void run_request_stop(void)
+{
+	is_stop_requested = 1;
+}
+
+static int code_of(const struct kafka_error *error)
+{
+	switch (error->fault) {
+	case KAFKA_FAULT_DENIED:
+		return EXIT_NO_PERMISSION;
+	case KAFKA_FAULT_CONFIG:
+		return EXIT_CONFIG;
+	case KAFKA_FAULT_NONE:
+	case KAFKA_FAULT_RETRY:
+		break;
+	}
+	return EXIT_TEMPORARY;
+}
+
+static void pause_ms(int64_t time_ms)
+{
+	struct timespec pause = {time_ms / 1000, time_ms % 1000 * 1000000};
+	nanosleep(&pause, NULL);
+}
+
+static bool check_inputs(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
+{
+	const struct config_inputs *inputs = &run->config->kafka.inputs;
+	const char *topics[inputs->count];
+	for (size_t i = 0; i < inputs->count; i++)
+		topics[i] = inputs->items[i].topic;
+	return kafka_admin_check_inputs(admin, topics, inputs->count, ASK_TIMEOUT_MS, &run->task_count,
+					error);
+}
+
+static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
+{
+	if (run->outputs == RUN_OUTPUTS_EXIST)
+		return true;
+	const struct kafka_output outputs[] = {
+		{run->config->kafka.outputs.current, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
+		{run->config->kafka.outputs.history, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
+		{run->config->kafka.outputs.alerts, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
+		{run->config->kafka.outputs.dead, false, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
+	};
+	return kafka_admin_ensure_outputs(admin, outputs, sizeof(outputs) / sizeof(outputs[0]),
+					  ASK_TIMEOUT_MS, error);
+}
+
+/* Asks until Kafka answers; what only somebody's hand can mend ends it. */
+static int ask_kafka(struct run *run)
+{
+	struct kafka_error error;
+	struct kafka_admin *admin = kafka_admin_create(&run->connection, &error);
+	if (!admin) {
+		log_error("kafka cannot be used", "why=%s", log_quoted(error.text).text);
+		return code_of(&error);
+	}
+	int code = EXIT_DONE;
+	while (!is_stop_requested) {
+		if (check_inputs(run, admin, &error) && ensure_outputs(run, admin, &error))
+			break;
+		log_event(error.fault == KAFKA_FAULT_RETRY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
+			  "kafka is not ready for us", "why=%s", log_quoted(error.text).text);
+		if (error.fault != KAFKA_FAULT_RETRY) {
+			code = code_of(&error);
+			break;
+		}
+		pause_ms(ASK_AGAIN_MS);
+	}
+	kafka_admin_destroy(admin);
+	return code;
+}
+
+/* Task p belongs to worker p modulo the number of workers. */
+static void divide_tasks(struct run *run)
+{
+	run->worker_count = run->config->workers;
+	if (run->worker_count > (size_t)run->task_count)
+		run->worker_count = (size_t)run->task_count;
+	run->tasks = calloc((size_t)run->task_count, sizeof(*run->tasks));
+	CHECK(run->tasks);
+	size_t count = 0;
+	for (size_t i = 0; i < run->worker_count; i++)
+		for (int task = (int)i; task < run->task_count; task += (int)run->worker_count)
+			run->tasks[count++] = task;
+}
+
+static void start_workers(struct run *run)
+{
+	run->workers = calloc(run->worker_count, sizeof(struct worker *));
+	CHECK(run->workers);
+	const int32_t *tasks = run->tasks;
+	for (size_t i = 0; i < run->worker_count; i++) {
+		size_t count = ((size_t)run->task_count - i + run->worker_count - 1) / run->worker_count;
+		run->workers[i] = worker_start(&(struct worker_options){
+			.config = run->config,
+			.connection = run->connection,
+			.redis = run->redis,
+			.identity = &run->identity,
+			.shared = &run->shared,
+			.publisher = run->publisher,
+			.number = i,
+			.tasks = tasks,
+			.task_count = count,
+		});
+		tasks += count;
+	}
+}
+
+static void wait_for_end(struct run *run)
+{
+	while (!is_stop_requested && !atomic_load(&run->shared.is_stopping))
+		pause_ms(WATCH_MS);
+	atomic_store(&run->shared.is_stopping, true);
+	for (size_t i = 0; i < run->worker_count; i++)
+		worker_wake(run->workers[i]);
+}
+
+static int stop_all(struct run *run)
+{
+	bool is_committed = true;
+	for (size_t i = 0; i < run->worker_count; i++)
+		is_committed &= worker_join(run->workers[i]);
+	bool is_sent = publisher_stop(run->publisher, LAST_ROWS_MS);
+	for (size_t i = 0; i < run->worker_count; i++)
+		worker_destroy(run->workers[i]);
+	publisher_destroy(run->publisher);
+	int code = atomic_load(&run->shared.exit_code);
+	if (code == EXIT_DONE && !is_committed) {
+		log_warn("not everything could be committed in time: the next start reads it again", "%s",
+			 "");
+		code = EXIT_TEMPORARY;
+	}
+	if (code == EXIT_DONE && !is_sent)
+		log_warn("not every row could be sent in time: the next start sends them", "%s", "");
+	log_info("ladderd has ended", "exit_code=%d", code);
+	return code;
+}
+
+static int run_all(struct run *run)
+{
+	struct kafka_error error;
+	divide_tasks(run);
+	run->shared.worker_count = run->worker_count;
+	run->shared.positions = calloc(run->worker_count, sizeof(*run->shared.positions));
+	CHECK(run->shared.positions);
+	for (size_t i = 0; i < run->worker_count; i++)
+		atomic_store(&run->shared.positions[i], TIME_NONE);
+	run->publisher = publisher_create(&(struct publisher_options){run->config, run->connection,
+								      &run->shared, run->worker_count,
+								      (size_t)run->task_count}, &error);
+	if (!run->publisher) {
+		log_error("the producer cannot be made", "why=%s", log_quoted(error.text).text);
+		free(run->tasks);
+		return code_of(&error);
+	}
+	publisher_start(run->publisher);
+	start_workers(run);
+	log_info("ladderd is running", "tasks=%d workers=%zu inputs=%zu", run->task_count, run->worker_count,
+		 run->config->kafka.inputs.count);
+	wait_for_end(run);
+	int code = stop_all(run);
+	free(run->workers);
+	free(run->tasks);
+	free(run->shared.positions);
+	return code;
+}
+
+int run_daemon(const struct config *config, enum run_outputs outputs)
+{
+	char error[512];
+	struct run run = {.config = config, .outputs = outputs};
+	struct kafka_property properties[config->kafka.properties.count + 1];
+	for (size_t i = 0; i < config->kafka.properties.count; i++)
+		properties[i] = (struct kafka_property){config->kafka.properties.items[i].name,
+							config->kafka.properties.items[i].value};
+	run.connection = (struct kafka_connection){config->kafka.brokers, properties,
+						   config->kafka.properties.count};
+	atomic_store(&run.shared.now_ms, TIME_NONE);
+	is_stop_requested = 0;
+	if (!redis_url_parse(config->redis.url, &run.redis, error, sizeof(error))) {
+		log_error("redis.url cannot be used", "why=%s", log_quoted(error).text);
+		return EXIT_CONFIG;
+	}
+	int code = identity_load(config->identity.key_file, &run.identity, error, sizeof(error));
+	if (code != 0) {
+		log_error("the identity key cannot be used", "why=%s", log_quoted(error).text);
+		return code;
+	}
+	code = ask_kafka(&run);
+	return code != EXIT_DONE || is_stop_requested ? code : run_all(&run);
+}
+
+static void handle_signal(int number)
+{
+	(void)number;
+	run_request_stop();
+}
+
+static const char help[] =
+	"usage: ladderd run -c FILE\n"
+	"\n"
+	"Reads the input topics, joins clicks, chats, messages and sales person by person, and writes\n"
+	"the rolling and the history rows to the output topics, which are created if they are absent.\n"
+	"State and offsets are kept in Redis. Ends on SIGTERM or SIGINT within 10 seconds, with\n"
+	"everything committed. While Kafka or Redis is away it waits.\n"
+	"\n"
+	"Exit codes: 0; 1 state in Redis that is not ours; 75 not everything could be committed in time;\n"
+	"77 a right is missing; 78 the configuration, or topics that do not fit it.\n";
+
+int command_run(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const char *path = NULL;
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return EXIT_DONE;
+		}
+		if (option != 'c')
+			return command_usage("run", "unknown option, or one without its value: %s",
+					     argv[optind - 1]);
+		path = optarg;
+	}
+	if (!path || optind < argc)
+		return command_usage("run", path ? "what is %s for" : "-c FILE is missing", argv[optind]);
+	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
+	if (!config)
+		return EXIT_CONFIG;
+	struct sigaction action = {.sa_handler = handle_signal};
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	int code = run_daemon(config, RUN_CREATE_OUTPUTS);
+	config_destroy(config);
+	return code;
+}

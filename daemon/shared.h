@@ -1,0 +1,49 @@
+/* Shared: the few words that the threads of one daemon share without a ring.
+ *
+ * Everything else goes by message (bulletin.h). Each field says who writes it and what its value licenses. */
+#ifndef LADDER_DAEMON_SHARED_H
+#define LADDER_DAEMON_SHARED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/model/step.h"
+
+struct shared {
+	/* Stream time T: any worker raises it, none lowers it. Readers may see it late: windows then slide a
+	 * tick later. Licenses nothing but that. */
+	_Atomic int64_t now_ms;
+	/* How far each worker has read, in event time (worker_position_ms): written by it, read by
+	 * the others, which do not run ahead of the hindmost. Stale values only make them wait. */
+	_Atomic int64_t *positions;
+	size_t worker_count;
+	/* The last revision given out, by the publisher; workers store it with their commits. */
+	_Atomic uint64_t revision;
+	/* Revisions start above this: raised by workers from what was stored, before their first bulletin. */
+	_Atomic uint64_t revision_floor;
+	/* Set by whoever wants everything to end: workers commit and leave, then the publisher. */
+	atomic_bool is_stopping;
+	/* The exit code of a failure that ends the daemon; 0 while there is none. Set before is_stopping. */
+	atomic_int exit_code;
+};
+
+static inline void raise_to(_Atomic int64_t *place, int64_t value)
+{
+	int64_t seen = atomic_load_explicit(place, memory_order_relaxed);
+	while (seen < value &&
+	       !atomic_compare_exchange_weak_explicit(place, &seen, value, memory_order_relaxed,
+						      memory_order_relaxed))
+		continue;
+}
+
+static inline void raise_revision(_Atomic uint64_t *place, uint64_t value)
+{
+	uint64_t seen = atomic_load_explicit(place, memory_order_relaxed);
+	while (seen < value &&
+	       !atomic_compare_exchange_weak_explicit(place, &seen, value, memory_order_relaxed,
+						      memory_order_relaxed))
+		continue;
+}
+
+#endif

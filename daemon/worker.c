@@ -1,0 +1,411 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "daemon/worker_private.h"
+#include "daemon/commands.h"
+#include "daemon/log.h"
+
+enum {
+	PREFETCH_BYTES = 64 << 20,
+	START_TIMEOUT_MS = 10000,
+	START_AGAIN_MS = 1000,
+	POLL_EVERY_MS = 500,
+	IDLE_MS = 50,
+	LAST_COMMIT_MS = 8000,
+	BATCHES_PER_TURN = 16,
+};
+
+void worker_fail(struct worker *worker, int exit_code)
+{
+	struct shared *shared = worker->options.shared;
+	atomic_store(&shared->exit_code, exit_code);
+	atomic_store(&shared->is_stopping, true);
+}
+
+static void read_wall_clock(struct worker *worker)
+{
+	struct timespec now;
+	if (worker_config(worker)->clock == CONFIG_CLOCK_EVENT)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	worker->wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool task_is_at_end(const struct worker_task *task)
+{
+	const struct worker *worker = task->worker;
+	if (task->state != TASK_READING)
+		return false;
+	for (size_t i = 0; i < worker->input_count; i++)
+		if (!kafka_in_at_end(worker->in, i, (int32_t)task->number))
+			return false;
+	return true;
+}
+
+/* T: the greatest ts of all tasks, and the wall clock once a task has read to its end. */
+static int64_t stream_time(struct worker *worker)
+{
+	_Atomic int64_t *now_ms = &worker->options.shared->now_ms;
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		const struct worker_task *task = &worker->tasks[i];
+		raise_to(now_ms, task->task->max_ms);
+		if (worker->wall_ms != TIME_NONE && task_is_at_end(task))
+			raise_to(now_ms, worker->wall_ms);
+	}
+	return atomic_load_explicit(now_ms, memory_order_relaxed);
+}
+
+static bool is_task_caught_up(const struct worker_task *task)
+{
+	const struct worker *worker = task->worker;
+	for (size_t i = 0; i < worker->input_count; i++)
+		if (kafka_in_position(worker->in, i, (int32_t)task->number) < task->inputs[i].caught_up)
+			return false;
+	return true;
+}
+
+static void say_caught_up(struct worker_task *task)
+{
+	if (task->is_caught_up || task->state != TASK_READING || !is_task_caught_up(task))
+		return;
+	task->is_caught_up = true;
+	bulletin_put_mark(task->worker->bulletin, NOTE_CAUGHT_UP);
+}
+
+/* Which windows may be said again by now; the bit behind the last stands for the history. */
+static uint32_t due_windows(struct worker *worker, bool is_last)
+{
+	const struct options *options = &worker_config(worker)->options;
+	int64_t now_ms = loop_now_ms();
+	uint32_t mask = 0;
+	for (size_t i = 0; i <= options->window_count; i++) {
+		int64_t emit_ms = i < options->window_count
+				  ? options->windows[i].emit_ms
+				  : options->history_emit_ms;
+		if (!is_last && now_ms < worker->due_ms[i])
+			continue;
+		worker->due_ms[i] = now_ms + emit_ms / 2;
+		mask |= 1u << i;
+	}
+	return mask;
+}
+
+static void hand_over(struct worker *worker)
+{
+	if (worker->bulletin->notes.len == 0 && worker->bulletin->now_ms == TIME_NONE)
+		return;
+	if (publisher_put(worker->options.publisher, worker->options.number, worker->bulletin))
+		worker->bulletin = bulletin_create();
+}
+
+/* Makes known what changed. What comes after a full ring waits in the panes. */
+static void make_known(struct worker *worker, bool is_last)
+{
+	if (!publisher_has_room(worker->options.publisher, worker->options.number))
+		return;
+	uint32_t mask = due_windows(worker, is_last);
+	int64_t now_ms = stream_time(worker);
+	struct task_sink sink = bulletin_sink(worker->bulletin);
+	bool with_history = mask >> worker_config(worker)->options.window_count & 1;
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		struct worker_task *task = &worker->tasks[i];
+		if (task->state != TASK_READING)
+			continue;
+		bulletin_put_task(worker->bulletin, task->number);
+		if (now_ms != TIME_NONE)
+			task_advance(task->task, now_ms);
+		if (mask)
+			task_collect(task->task, mask, with_history, &sink);
+		else
+			task_collect_names(task->task, &sink);
+		say_caught_up(task);
+	}
+	worker->bulletin->now_ms = now_ms;
+	worker->bulletin->position_ms = worker_say_position(worker);
+	hand_over(worker);
+}
+
+/* The texts are borrowed from the bulletin. */
+static void take_parents(void *ctx, struct slice ad, const struct parents *parents)
+{
+	struct worker *worker = ctx;
+	if (worker->parent_count == worker->parent_capacity) {
+		worker->parent_capacity = worker->parent_capacity ? 2 * worker->parent_capacity : 64;
+		worker->parents =
+			realloc(worker->parents, worker->parent_capacity * sizeof(*worker->parents));
+		CHECK(worker->parents);
+	}
+	worker->parents[worker->parent_count++] = (struct ad_parents){ad, *parents};
+}
+
+static void take_confirmed(void *ctx, int64_t position_ms)
+{
+	struct worker *worker = ctx;
+	worker->confirmed_ms = position_ms;
+}
+
+static void put_parents(struct worker *worker)
+{
+	struct task_sink sink = bulletin_sink(worker->bulletin);
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		struct worker_task *task = &worker->tasks[i];
+		if (task->state != TASK_READING)
+			continue;
+		bulletin_put_task(worker->bulletin, task->number);
+		task->is_dirty |= task_put_parents(task->task, worker->parents, worker->parent_count, &sink);
+		task_confirm(task->task, worker->confirmed_ms);
+	}
+	worker->parent_count = 0;
+}
+
+static void read_mailbox(struct worker *worker)
+{
+	struct bulletin *bulletin;
+	while ((bulletin = publisher_take(worker->options.publisher, worker->options.number))) {
+		bulletin_read(bulletin, &(struct bulletin_reader){.parents = take_parents,
+								  .confirmed = take_confirmed,
+								  .ctx = worker});
+		put_parents(worker);
+		bulletin_destroy(bulletin);
+	}
+}
+
+static bool all_restored(const struct worker *worker)
+{
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		if (worker->tasks[i].state == TASK_RESTORING)
+			return false;
+	return true;
+}
+
+static void note_ends(struct worker *worker)
+{
+	const int64_t *ends = kafka_in_end_offsets(worker->in);
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		for (size_t j = 0; j < worker->input_count; j++)
+			worker->tasks[i].inputs[j].caught_up =
+				ends[kafka_in_index(worker->in, j, (int32_t)worker->tasks[i].number)];
+}
+
+static void poll_kafka(void *ctx, unsigned ready)
+{
+	struct worker *worker = ctx;
+	(void)ready;
+	kafka_in_poll(worker->in);
+	worker->poll_due_ms = loop_now_ms() + POLL_EVERY_MS;
+}
+
+bool worker_start_reading(struct worker *worker)
+{
+	if (worker->is_reading)
+		return true;
+	if (!all_restored(worker) || loop_now_ms() < worker->start_due_ms)
+		return false;
+	int64_t offsets[kafka_in_partition_count(worker->in)];
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		for (size_t j = 0; j < worker->input_count; j++)
+			offsets[kafka_in_index(worker->in, j, (int32_t)worker->tasks[i].number)] =
+				worker->tasks[i].inputs[j].offset;
+	struct kafka_error error;
+	if (!kafka_in_start(worker->in, offsets, START_TIMEOUT_MS, &error)) {
+		log_warn("reading cannot begin yet", "why=%s", log_quoted(error.text).text);
+		if (error.fault != KAFKA_FAULT_RETRY)
+			worker_fail(worker,
+				    error.fault == KAFKA_FAULT_DENIED ? EXIT_NO_PERMISSION : EXIT_CONFIG);
+		worker->start_due_ms = loop_now_ms() + START_AGAIN_MS;
+		return false;
+	}
+	note_ends(worker);
+	loop_watch(worker->loop, kafka_in_fd(worker->in), LOOP_READ, poll_kafka, worker);
+	worker->is_reading = true;
+	return true;
+}
+
+static size_t read_batches(struct worker *worker)
+{
+	size_t count = 0;
+	for (int i = 0; i < BATCHES_PER_TURN; i++) {
+		size_t batch = worker_read(worker);
+		count += batch;
+		if (batch == 0)
+			break;
+	}
+	return count;
+}
+
+static void commit_all(struct worker *worker, bool is_last)
+{
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		worker_commit(&worker->tasks[i], is_last);
+}
+
+/* One turn: read, make known, commit, wait. */
+static void turn(struct worker *worker)
+{
+	size_t count = 0;
+	read_wall_clock(worker);
+	read_mailbox(worker);
+	if (worker_start_reading(worker)) {
+		if (loop_now_ms() >= worker->poll_due_ms)
+			poll_kafka(worker, LOOP_READ);
+		if (publisher_has_room(worker->options.publisher, worker->options.number))
+			count = read_batches(worker);
+		make_known(worker, false);
+		commit_all(worker, false);
+	}
+	loop_run_once(worker->loop, count ? 0 : IDLE_MS);
+}
+
+static bool is_all_committed(const struct worker *worker)
+{
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		if (!worker_is_committed(&worker->tasks[i]))
+			return false;
+	return true;
+}
+
+/* The last turns: nothing is read any more, what was read is made known and committed. */
+static void finish(struct worker *worker)
+{
+	int64_t until_ms = loop_now_ms() + LAST_COMMIT_MS;
+	while (loop_now_ms() < until_ms) {
+		read_mailbox(worker);
+		if (worker->is_reading)
+			make_known(worker, true);
+		commit_all(worker, true);
+		worker->is_all_committed = worker->is_reading ? is_all_committed(worker) : true;
+		if (worker->is_all_committed || atomic_load(&worker->options.shared->exit_code) != 0)
+			break;
+		loop_run_once(worker->loop, IDLE_MS / 5);
+	}
+	while (worker->bulletin->notes.len && loop_now_ms() < until_ms) {
+		hand_over(worker);
+		loop_run_once(worker->loop, IDLE_MS / 5);
+	}
+}
+
+static struct kafka_in *create_consumer(struct worker *worker)
+{
+	const struct config *config = worker_config(worker);
+	const char *topics[worker->input_count];
+	for (size_t i = 0; i < worker->input_count; i++)
+		topics[i] = config->kafka.inputs.items[i].topic;
+	struct kafka_in_options options = {
+		.connection = worker->options.connection,
+		.name = "worker",
+		.group = config->kafka.group,
+		.topics = topics,
+		.topic_count = worker->input_count,
+		.tasks = worker->options.tasks,
+		.task_count = worker->options.task_count,
+		.prefetch_bytes = PREFETCH_BYTES,
+	};
+	struct kafka_error error;
+	struct kafka_in *in = kafka_in_create(&options, &error);
+	if (!in) {
+		log_error("the consumer cannot be made", "why=%s", log_quoted(error.text).text);
+		worker_fail(worker, EXIT_CONFIG);
+	}
+	return in;
+}
+
+static void open_task(struct worker *worker, size_t number)
+{
+	struct worker_task *task = &worker->tasks[number];
+	task->worker = worker;
+	task->number = (uint32_t)worker->options.tasks[number];
+	task->inputs = calloc(worker->input_count, sizeof(*task->inputs));
+	CHECK(task->inputs);
+	task->ledger = ledger_open_task(worker->ledger, task->number);
+	worker_restore(task);
+}
+
+static void woken(void *ctx)
+{
+	(void)ctx; /* being awake is all that was asked for */
+}
+
+static void *run(void *ctx)
+{
+	struct worker *worker = ctx;
+	worker->loop = loop_create();
+	CHECK(worker->loop);
+	loop_on_wake(worker->loop, woken, worker);
+	publisher_wake_by(worker->options.publisher, worker->options.number, worker->loop);
+	sem_post(&worker->is_started);
+	worker->ledger = ledger_create(worker->loop, &worker->options.redis,
+				       worker_config(worker)->redis.namespace, worker->options.identity);
+	worker->in = create_consumer(worker);
+	if (!worker->in)
+		return NULL;
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		open_task(worker, i);
+	while (!atomic_load(&worker->options.shared->is_stopping))
+		turn(worker);
+	finish(worker);
+	return NULL;
+}
+
+struct worker *worker_start(const struct worker_options *options)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	CHECK(worker);
+	const struct config *config = options->config;
+	worker->options = *options;
+	worker->input_count = config->kafka.inputs.count;
+	worker->wall_ms = TIME_NONE;
+	worker->confirmed_ms = TIME_NONE;
+	worker->tasks = calloc(options->task_count ? options->task_count : 1, sizeof(*worker->tasks));
+	CHECK(worker->tasks);
+	worker->bulletin = bulletin_create();
+	worker->decoder = decoder_create(&(struct decode_limits){
+		.record_bytes = (size_t)config->limits.record_bytes,
+		.id_bytes = (size_t)config->limits.id_bytes,
+		.depth = config->limits.depth,
+	});
+	CHECK(sem_init(&worker->is_started, 0, 0) == 0);
+	CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
+	while (sem_wait(&worker->is_started) != 0)
+		continue;
+	return worker;
+}
+
+void worker_wake(struct worker *worker)
+{
+	loop_wake(worker->loop);
+}
+
+bool worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+	return worker->is_all_committed;
+}
+
+static void close_task(struct worker_task *task)
+{
+	for (size_t i = 0; i < task->page_count; i++)
+		free((char *)task->pages[i].name.data);
+	free(task->pages);
+	free(task->inputs);
+	if (task->commit)
+		commit_destroy(task->commit);
+	if (task->task)
+		task_destroy(task->task);
+}
+
+void worker_destroy(struct worker *worker)
+{
+	if (worker->in)
+		kafka_in_destroy(worker->in);
+	ledger_destroy(worker->ledger);
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		close_task(&worker->tasks[i]);
+	free(worker->tasks);
+	free(worker->parents);
+	bulletin_destroy(worker->bulletin);
+	decoder_destroy(worker->decoder);
+	loop_destroy(worker->loop);
+	sem_destroy(&worker->is_started);
+	free(worker);
+}

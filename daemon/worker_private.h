@@ -1,0 +1,99 @@
+/* Worker, private: what the files worker*.c share. */
+#ifndef LADDER_DAEMON_WORKER_PRIVATE_H
+#define LADDER_DAEMON_WORKER_PRIVATE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "core/decode/decode.h"
+#include "core/pipeline.h"
+#include "daemon/ledger.h"
+#include "daemon/worker.h"
+
+enum { BATCH_RECORDS = 256 };
+
+enum task_state { TASK_RESTORING, TASK_READING };
+
+/* One input of one task. */
+struct worker_input {
+	int64_t offset;    /* that is read next */
+	int64_t caught_up; /* where the log ended when the task was taken over */
+	int64_t max_ms;    /* the greatest ts seen in it, TIME_NONE before the first */
+	bool is_problem_logged;
+};
+
+struct worker_task {
+	struct worker *worker;
+	uint32_t number;
+	enum task_state state;
+	struct task *task;
+	struct ledger_task *ledger;
+	struct worker_input *inputs;
+	struct stored_page *pages; /* while restoring */
+	size_t page_count;
+	size_t page_capacity;
+	struct commit *commit;     /* made, waiting until its dead letters are delivered */
+	uint64_t commit_dead;      /* the last of them */
+	bool is_committing;        /* given to the ledger */
+	bool is_dirty;             /* has read something since the last commit was made */
+	bool is_caught_up;
+	int64_t commit_due_ms;     /* loop time */
+};
+
+struct worker {
+	struct worker_options options;
+	pthread_t thread;
+	sem_t is_started;
+	struct loop *loop;
+	struct ledger *ledger;
+	struct kafka_in *in;
+	struct decoder *decoder;
+	struct worker_task *tasks;
+	size_t input_count;
+	struct bulletin *bulletin; /* being written */
+	uint64_t dead_sequence;    /* of the last dead letter */
+	int64_t wall_ms;           /* as of this turn; TIME_NONE with clock: event */
+	/* loop time: when a window, or the history, may be said again */
+	int64_t due_ms[WINDOW_COUNT_MAX + 1];
+	int64_t hindmost_ms;    /* the hindmost position of all workers */
+	int64_t hindmost_since; /* loop time when it became that */
+	struct ad_parents *parents; /* while a bulletin is read */
+	size_t parent_count;
+	size_t parent_capacity;
+	int64_t confirmed_ms;
+	int64_t poll_due_ms;
+	int64_t start_due_ms; /* loop time: when to try to start the consumer again */
+	bool is_reading;      /* the consumer has started */
+	bool is_all_committed;
+	/* while a record is taken in */
+	struct worker_task *task;
+	size_t input;
+	const struct kafka_record *record;
+};
+
+static inline const struct config *worker_config(const struct worker *worker)
+{
+	return worker->options.config;
+}
+
+/* Ends the daemon with an exit code. */
+void worker_fail(struct worker *worker, int exit_code);
+
+/* worker_inputs.c: reads a batch of each task. Returns how many records were taken in. */
+size_t worker_read(struct worker *worker);
+
+/* How far the worker has read in event time: the hindmost input of its tasks that has more to come.
+ * TIME_NONE: one has not begun, INT64_MAX: all are at their ends. Says so to the other workers,
+ * too. */
+int64_t worker_say_position(struct worker *worker);
+
+/* worker_state.c: from and to Redis. */
+void worker_restore(struct worker_task *task);
+/* Makes a commit where one is due (or `is_last`), and gives it to the ledger once it may go. */
+void worker_commit(struct worker_task *task, bool is_last);
+bool worker_is_committed(const struct worker_task *task);
+
+/* worker_consumer.c: starts the consumer once every task is restored; true when it runs. */
+bool worker_start_reading(struct worker *worker);
+
+#endif

@@ -1,0 +1,239 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/worker_private.h"
+#include "daemon/commands.h"
+#include "daemon/log.h"
+
+static struct worker_input *find_input(struct worker_task *task, struct slice topic)
+{
+	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
+	for (size_t i = 0; i < inputs->count; i++)
+		if (slice_equal(slice_from(inputs->items[i].topic), topic))
+			return &task->inputs[i];
+	return NULL;
+}
+
+/* The vector: each input's topic and the offset that is read next. */
+static void put_vector(const struct worker_task *task, struct buffer *out)
+{
+	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
+	buffer_put_unsigned(out, inputs->count);
+	for (size_t i = 0; i < inputs->count; i++) {
+		buffer_put_text(out, slice_from(inputs->items[i].topic));
+		buffer_put_signed(out, task->inputs[i].offset);
+	}
+}
+
+static bool get_vector(struct worker_task *task, struct slice vector)
+{
+	struct reader reader = reader_of(vector);
+	uint64_t count = vector.len ? reader_unsigned(&reader) : 0;
+	for (uint64_t i = 0; i < count && !reader.failed; i++) {
+		struct slice topic = reader_text(&reader);
+		int64_t offset = reader_signed(&reader);
+		struct worker_input *input = find_input(task, topic);
+		if (input)
+			input->offset = offset;
+	}
+	return !reader.failed;
+}
+
+static void forget_pages(struct worker_task *task)
+{
+	for (size_t i = 0; i < task->page_count; i++)
+		free((char *)task->pages[i].name.data);
+	task->page_count = 0;
+}
+
+static void begin_restore(void *ctx)
+{
+	forget_pages(ctx);
+}
+
+/* Name and bytes in one piece, the name ended by NUL. */
+static void keep_page(void *ctx, struct slice name, struct slice bytes)
+{
+	struct worker_task *task = ctx;
+	if (task->page_count == task->page_capacity) {
+		task->page_capacity = task->page_capacity ? 2 * task->page_capacity : 64;
+		task->pages = realloc(task->pages, task->page_capacity * sizeof(*task->pages));
+		CHECK(task->pages);
+	}
+	char *copy = malloc(name.len + 1 + bytes.len);
+	CHECK(copy);
+	memcpy(copy, name.data, name.len);
+	copy[name.len] = '\0';
+	memcpy(copy + name.len + 1, bytes.data, bytes.len);
+	task->pages[task->page_count++] =
+		(struct stored_page){{copy, name.len}, {copy + name.len + 1, bytes.len}};
+}
+
+static void fail_restore(struct worker_task *task, const char *error)
+{
+	log_error("the state of a task cannot be read back", "task=%" PRIu32 " why=%s", task->number,
+		  log_quoted(error).text);
+	worker_fail(task->worker, EXIT_FAILED);
+}
+
+/* The meta: the greatest revision given out, then the task's own page "m". */
+static bool take_meta(struct worker_task *task, struct slice meta)
+{
+	/* more than the revisions that can have been given out since, whatever the clock did */
+	const uint64_t margin = UINT64_C(600) * 1000000;
+	if (meta.len == 0)
+		return true;
+	struct reader reader = reader_of(meta);
+	uint64_t revision = reader_unsigned(&reader);
+	if (reader.failed)
+		return false;
+	raise_revision(&task->worker->options.shared->revision_floor, revision + margin);
+	keep_page(task, slice_from("m"), (struct slice){reader.at, (size_t)(reader.end - reader.at)});
+	return true;
+}
+
+static void end_restore(void *ctx, enum ledger_result result, struct slice vector, struct slice meta,
+			const char *error)
+{
+	struct worker_task *task = ctx;
+	struct worker *worker = task->worker;
+	if (result != LEDGER_DONE) {
+		fail_restore(task, error);
+		return;
+	}
+	if (!get_vector(task, vector) || !take_meta(task, meta)) {
+		fail_restore(task, "its offsets are not ours; is redis.namespace used by something else?");
+		return;
+	}
+	const char *bad_page = task_restore(task->task, task->pages, task->page_count);
+	if (bad_page) {
+		char text[256];
+		snprintf(text, sizeof(text),
+			 "page %s does not fit this configuration: the windows' slides and lengths must be "
+			 "those that it was written with, or redis.namespace a new one",
+			 bad_page);
+		fail_restore(task, text);
+		return;
+	}
+	log_info("a task is read back", "task=%" PRIu32 " pages=%zu people=%zu", task->number,
+		 task->page_count, people_count(task->task->people));
+	forget_pages(task);
+	bulletin_put_task(worker->bulletin, task->number);
+	bulletin_put_mark(worker->bulletin, NOTE_DROPPED);
+	task->state = TASK_READING;
+	if (!worker->is_reading)
+		return;
+	for (size_t i = 0; i < worker->input_count; i++) {
+		struct kafka_error seek_error;
+		int64_t offset = task->inputs[i].offset;
+		if (!kafka_in_seek(worker->in, i, (int32_t)task->number, offset, &seek_error)) {
+			log_error("a task cannot go back to its offsets", "why=%s",
+				  log_quoted(seek_error.text).text);
+			worker_fail(worker, EXIT_TEMPORARY);
+		}
+	}
+}
+
+void worker_restore(struct worker_task *task)
+{
+	struct worker *worker = task->worker;
+	if (task->task)
+		task_destroy(task->task);
+	if (task->commit)
+		commit_destroy(task->commit);
+	task->commit = NULL;
+	task->is_committing = task->is_dirty = false;
+	task->state = TASK_RESTORING;
+	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
+				 worker->input_count);
+	task_confirm(task->task, worker->confirmed_ms);
+	for (size_t i = 0; i < worker->input_count; i++) {
+		task->inputs[i].offset = KAFKA_IN_BEGINNING;
+		task->inputs[i].max_ms = TIME_NONE;
+	}
+	ledger_restore(task->ledger, &(struct ledger_reader){begin_restore, keep_page, end_restore, task});
+}
+
+static void put_page(void *ctx, struct slice name, struct slice bytes)
+{
+	struct worker_task *task = ctx;
+	if (name.data[0] == 'm') {
+		struct buffer meta = {0};
+		buffer_put_unsigned(&meta, atomic_load_explicit(&task->worker->options.shared->revision,
+								memory_order_relaxed));
+		buffer_put(&meta, bytes.data, bytes.len);
+		commit_set_meta(task->commit, buffer_slice(&meta));
+		buffer_destroy(&meta);
+		return;
+	}
+	memcpy(commit_put_page(task->commit, name, bytes.len), bytes.data, bytes.len);
+}
+
+/* At most `bandwidth` on average: a large commit puts off the next. */
+static void make_commit(struct worker_task *task)
+{
+	const struct config *config = worker_config(task->worker);
+	struct buffer vector = {0};
+	task->commit = commit_create();
+	task_commit(task->task, put_page, task);
+	put_vector(task, &vector);
+	commit_set_vector(task->commit, buffer_slice(&vector));
+	buffer_destroy(&vector);
+	task->commit_dead = task->worker->dead_sequence;
+	task->is_dirty = false;
+	int64_t paid_ms = (int64_t)task->commit->bytes * 1000 / config->commit.bandwidth_bytes_per_s;
+	int64_t wait_ms = paid_ms > config->commit.interval_ms ? paid_ms : config->commit.interval_ms;
+	task->commit_due_ms = loop_now_ms() + wait_ms;
+}
+
+static void tell_group(struct worker_task *task)
+{
+	struct worker *worker = task->worker;
+	int64_t offsets[kafka_in_partition_count(worker->in)];
+	for (size_t i = 0; i < kafka_in_partition_count(worker->in); i++)
+		offsets[i] = KAFKA_IN_NONE;
+	for (size_t i = 0; i < worker->input_count; i++)
+		if (task->inputs[i].offset >= 0)
+			offsets[kafka_in_index(worker->in, i, (int32_t)task->number)] =
+				task->inputs[i].offset;
+	kafka_in_commit_async(worker->in, offsets);
+}
+
+static void committed(void *ctx, enum ledger_result result, const char *error)
+{
+	struct worker_task *task = ctx;
+	task->is_committing = false;
+	if (result == LEDGER_FENCED) {
+		log_warn("the stored state is not the one this worker goes on from: the task is read back",
+			 "task=%" PRIu32, task->number);
+		worker_restore(task);
+	} else if (result == LEDGER_FAILED) {
+		log_error("a task cannot be committed", "task=%" PRIu32 " why=%s", task->number,
+			  log_quoted(error).text);
+		worker_fail(task->worker, EXIT_FAILED);
+	} else if (!task->is_dirty) {
+		tell_group(task);
+	}
+}
+
+bool worker_is_committed(const struct worker_task *task)
+{
+	return task->state == TASK_READING && !task->commit && !task->is_committing && !task->is_dirty;
+}
+
+void worker_commit(struct worker_task *task, bool is_last)
+{
+	struct worker *worker = task->worker;
+	if (task->state != TASK_READING || task->is_committing)
+		return;
+	if (!task->commit && task->is_dirty && (is_last || loop_now_ms() >= task->commit_due_ms))
+		make_commit(task);
+	if (!task->commit ||
+	    publisher_dead_delivered(worker->options.publisher, worker->options.number) < task->commit_dead)
+		return;
+	struct commit *commit = task->commit;
+	task->commit = NULL;
+	task->is_committing = true;
+	ledger_commit(task->ledger, commit, committed, task);
+}
