@@ -39,6 +39,7 @@ struct publisher {
 	size_t caught_up_count;
 	int64_t confirmed_ms;  /* handed down to all workers */
 	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
+	int64_t forget_due_ms; /* loop time */
 	int64_t paid_ms;       /* loop time up to which emit_rate has been paid out */
 	double row_credit;
 	bool is_row_lost;
@@ -288,10 +289,20 @@ static size_t publish_rows(struct publisher *publisher, int64_t now_ms)
 	return rows;
 }
 
+static void forget_sometimes(struct publisher *publisher, int64_t now_ms)
+{
+	const int64_t every_ms = 60 * 60 * 1000;
+	if (now_ms < publisher->forget_due_ms)
+		return;
+	publisher->forget_due_ms = now_ms + every_ms;
+	merger_forget(publisher->merger);
+}
+
 static void turn(struct publisher *publisher)
 {
 	bool is_busy = read_bulletins(publisher);
 	is_busy |= publish_rows(publisher, loop_now_ms()) > 0;
+	forget_sometimes(publisher, loop_now_ms());
 	dead_letters_send(publisher->dead, publisher->out);
 	kafka_out_poll(publisher->out, 0);
 	for (size_t i = 0; i < publisher->worker_count; i++)

@@ -11,7 +11,7 @@ static void *allocate(size_t count, size_t size)
 	return array;
 }
 
-static void cell_destroy(struct cell *cell)
+void cell_destroy(struct cell *cell)
 {
 	if (!cell)
 		return;

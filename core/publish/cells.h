@@ -99,6 +99,8 @@ uint32_t entity_find(const struct merger *merger, enum level level, struct slice
 uint32_t entity_intern(struct merger *merger, struct entity_ref ref);
 void entity_destroy(struct entity *entity, size_t window_count);
 
+void cell_destroy(struct cell *cell); /* NULL is fine */
+
 /* The cell of a span; made if it is not there. */
 struct cell *cell_at(struct merger *merger, uint32_t entity, const struct span *span);
 

@@ -437,6 +437,14 @@ static void settle(struct merger *merger, const struct cell_list *list)
 	}
 }
 
+static void settle_history(struct merger *merger)
+{
+	for (uint32_t i = 0; i < merger->entity_count; i++) {
+		settle(merger, &merger->entities[i].hours);
+		settle(merger, &merger->entities[i].days);
+	}
+}
+
 void merger_advance(struct merger *merger, int64_t now_ms)
 {
 	if (now_ms <= merger->now_ms)
@@ -452,13 +460,30 @@ void merger_advance(struct merger *merger, int64_t now_ms)
 		merger->window_ends_ms[w] = end_ms;
 		slide(merger, w);
 	}
-	for (uint32_t i = 0; is_new_hour && i < merger->entity_count; i++) {
-		settle(merger, &merger->entities[i].hours);
-		settle(merger, &merger->entities[i].days);
-	}
+	if (is_new_hour)
+		settle_history(merger);
 }
 
 void merger_expect_published(struct merger *merger, bool is_expected)
 {
 	merger->is_published_expected = is_expected;
+}
+
+static void forget_cells(struct merger *merger, struct cell_list *list)
+{
+	int64_t before_ms = merger->now_ms - merger->options->retention_ms - merger->options->lateness_ms;
+	size_t gone = 0;
+	while (gone < list->count && list->cells[gone]->span.to_ms < before_ms && !list->cells[gone]->is_waiting)
+		cell_destroy(list->cells[gone++]);
+	list->count -= gone;
+	if (gone)
+		memmove(list->cells, list->cells + gone, list->count * sizeof(struct cell *));
+}
+
+void merger_forget(struct merger *merger)
+{
+	for (uint32_t i = 0; merger->now_ms != TIME_NONE && i < merger->entity_count; i++) {
+		forget_cells(merger, &merger->entities[i].hours);
+		forget_cells(merger, &merger->entities[i].days);
+	}
 }

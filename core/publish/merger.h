@@ -58,6 +58,10 @@ void merger_publish_again(struct merger *merger);
 /* Stream time T moves on: every window ends at its first multiple of slide after it. */
 void merger_advance(struct merger *merger, int64_t now_ms);
 
+/* Drops history that is older than `retention` and published: it takes no changes any more, and its last row stays
+ * in the topic. */
+void merger_forget(struct merger *merger);
+
 /* From now on (or no longer), windows that turn up empty are published once, with zeros: another run may
  * have published something else there. */
 void merger_expect_published(struct merger *merger, bool is_expected);
