@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,17 +25,6 @@ static void print_help(FILE *file)
 	fputs("\n`ladderd COMMAND --help` says more of each. Exit codes: 0, 1 failure, 64 usage,\n"
 	      "69 unavailable, 75 temporary, 77 no permission, 78 configuration.\n",
 	      file);
-}
-
-int command_usage(const char *command, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	fprintf(stderr, "ladderd %s: ", command);
-	vfprintf(stderr, format, arguments);
-	fprintf(stderr, "; see ladderd %s --help\n", command);
-	va_end(arguments);
-	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
