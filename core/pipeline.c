@@ -21,7 +21,12 @@ struct task *task_create(const struct options *options, const unsigned char iden
 	task->inputs = calloc(input_count, sizeof(*task->inputs));
 	CHECK(task->inputs);
 	task->input_count = input_count;
-	task->max_ms = TIME_NONE;
+	task->input_max_ms = calloc(input_count, sizeof(*task->input_max_ms));
+	CHECK(task->input_max_ms);
+	for (size_t i = 0; i < input_count; i++)
+		task->input_max_ms[i] = TIME_NONE;
+	task->max_ms = task->aligned_ms = TIME_NONE;
+	task->others_ms = INT64_MAX;
 	task->forgotten_ms = TIME_NONE;
 	task->confirmed_ms = INT64_MAX;
 	return task;
@@ -40,6 +45,7 @@ void task_destroy(struct task *task)
 	step_list_destroy(&task->steps);
 	buffer_destroy(&task->page);
 	free(task->inputs);
+	free(task->input_max_ms);
 	free(task);
 }
 
@@ -85,20 +91,37 @@ static enum verdict_class take_step(struct task *task, const struct event *event
 {
 	static const enum verdict_class classes[] = {
 		[JOIN_APPLIED] = CLASS_APPLIED, [JOIN_DUPLICATE] = CLASS_DUPLICATE, [JOIN_LATE] = CLASS_LATE};
-	int64_t known_ms = task->max_ms < task->confirmed_ms ? task->max_ms : task->confirmed_ms;
+	int64_t known_ms = task->aligned_ms < task->confirmed_ms ? task->aligned_ms : task->confirmed_ms;
 	int64_t safe_ms = known_ms == TIME_NONE ? TIME_NONE : known_ms - task->options->lateness_ms;
 	task->steps.count = 0;
 	enum join_class class = join_event(&task->join, event, safe_ms, &task->steps);
-	window_apply(&task->window, &task->steps, task->window.now_ms);
+	window_apply(&task->window, &task->steps, task->max_ms);
 	return classes[class];
 }
 
-static enum verdict_class take_event(struct task *task, const struct event *event)
+void task_align(struct task *task, int64_t others_ms)
 {
-	if (task->max_ms != TIME_NONE && event->ts_ms < task->max_ms - task->options->lateness_ms)
+	task->others_ms = others_ms;
+}
+
+/* Stream time moves on by an event of an input. */
+static void note_time(struct task *task, size_t input, int64_t time_ms)
+{
+	int64_t *input_max_ms = &task->input_max_ms[input];
+	if (time_ms > *input_max_ms)
+		*input_max_ms = time_ms;
+	if (time_ms > task->max_ms)
+		task->max_ms = time_ms;
+	int64_t aligned_ms = *input_max_ms < task->others_ms ? *input_max_ms : task->others_ms;
+	if (aligned_ms > task->aligned_ms)
+		task->aligned_ms = aligned_ms;
+}
+
+static enum verdict_class take_event(struct task *task, size_t input, const struct event *event)
+{
+	note_time(task, input, event->ts_ms);
+	if (task->aligned_ms != TIME_NONE && event->ts_ms < task->aligned_ms - task->options->lateness_ms)
 		return CLASS_LATE;
-	if (event->ts_ms > task->max_ms)
-		task->max_ms = event->ts_ms;
 	window_advance(&task->window, task->max_ms);
 	if (event->ad.len) {
 		struct ad_facts *ad = task_ad(task, join_intern_ad(&task->join, event->ad));
@@ -122,7 +145,7 @@ struct verdict task_event(struct task *task, size_t input, const struct event *e
 		task_count_rejected(task, input, verdict.reason);
 		return verdict;
 	}
-	verdict.class = take_event(task, event);
+	verdict.class = take_event(task, input, event);
 	task->inputs[input].classes[verdict.class]++;
 	return verdict;
 }

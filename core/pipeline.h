@@ -48,7 +48,10 @@ struct task {
 	size_t ad_capacity;
 	struct counts *inputs; /* by input */
 	size_t input_count;
-	int64_t max_ms;       /* the greatest ts seen, TIME_NONE before the first */
+	int64_t *input_max_ms; /* by input: the greatest ts seen in it, TIME_NONE before the first */
+	int64_t max_ms;        /* the greatest of them, in this life and those before */
+	int64_t others_ms;     /* task_align */
+	int64_t aligned_ms;    /* what is older than this by more than `lateness` is late; never goes back */
 	int64_t confirmed_ms; /* INT64_MAX: the task is alone, or everybody has read everything */
 	bool are_ads_changed; /* names or reports, since they were made known */
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
@@ -66,6 +69,10 @@ struct ad_facts *task_ad(struct task *task, uint32_t series);
  * wall_ms is the wall clock, TIME_NONE with clock: event (then nothing is `future`). */
 struct verdict task_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
 			  int64_t wall_ms);
+
+/* How far the other inputs have been read, in event time, while one is: INT64_MAX where they have nothing more. Events
+ * are late as if all inputs had been read side by side, so a backlog in one makes nothing late in another. */
+void task_align(struct task *task, int64_t others_ms);
 
 /* Counts what never became an event. */
 void task_count_rejected(struct task *task, size_t input, enum reason reason);

@@ -98,6 +98,7 @@ static void commit_rest(const struct commit *commit)
 	struct task *task = commit->task;
 	buffer_put_unsigned(&task->page, people_page_bits(task->people));
 	buffer_put_signed(&task->page, task->max_ms);
+	buffer_put_signed(&task->page, task->aligned_ms);
 	buffer_put_signed(&task->page, task->window.now_ms);
 	buffer_put_unsigned(&task->page, task->join.folded_early_count);
 	buffer_put_unsigned(&task->page, task->window.frozen_count);
@@ -124,6 +125,7 @@ static bool restore_rest(struct task *task, struct slice bytes)
 		return false;
 	people_set_page_bits(task->people, (unsigned)page_bits);
 	task->max_ms = reader_signed(&reader);
+	task->aligned_ms = reader_signed(&reader);
 	task->window.now_ms = reader_signed(&reader);
 	task->join.folded_early_count = reader_unsigned(&reader);
 	task->window.frozen_count = reader_unsigned(&reader);

@@ -36,6 +36,7 @@ struct publisher {
 	struct loop *loop;
 	pthread_t thread;
 	sem_t is_started; /* the loop is there: workers may wake it */
+	bool *is_caught_up; /* by task */
 	size_t caught_up_count;
 	int64_t confirmed_ms;  /* handed down to all workers */
 	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
@@ -91,6 +92,8 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	for (size_t i = 0; i < options->worker_count; i++)
 		publisher->channels[i].position_ms = TIME_NONE;
 	publisher->confirmed_ms = TIME_NONE;
+	publisher->is_caught_up = calloc(options->task_count, sizeof(bool));
+	CHECK(publisher->is_caught_up);
 	publisher->merger = merger_create(&options->config->options);
 	publisher->dead = dead_letters_create(options->worker_count, TOPIC_DEAD);
 	CHECK(sem_init(&publisher->is_started, 0, 0) == 0);
@@ -109,6 +112,7 @@ void publisher_destroy(struct publisher *publisher)
 			bulletin_destroy(publisher->channels[i].parents);
 	}
 	free(publisher->channels);
+	free(publisher->is_caught_up);
 	kafka_out_destroy(publisher->out);
 	merger_destroy(publisher->merger);
 	dead_letters_destroy(publisher->dead);
@@ -168,14 +172,23 @@ static void take_span(void *ctx, struct entity_ref ref, bool is_day, int64_t fro
 			people);
 }
 
+static void set_caught_up(struct publisher *publisher, uint32_t task, bool is_caught_up)
+{
+	if (publisher->is_caught_up[task] == is_caught_up)
+		return;
+	publisher->is_caught_up[task] = is_caught_up;
+	publisher->caught_up_count += is_caught_up ? 1 : -(size_t)1;
+	if (!is_caught_up)
+		publisher->held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms;
+}
+
 /* A task that was read back starts anew here, and may have missed what became of ads meanwhile. */
 static void take_mark(void *ctx, enum note_kind kind)
 {
 	struct publisher *publisher = ctx;
-	if (kind == NOTE_CAUGHT_UP) {
-		publisher->caught_up_count++;
+	set_caught_up(publisher, publisher->reading->task, kind == NOTE_CAUGHT_UP);
+	if (kind == NOTE_CAUGHT_UP)
 		return;
-	}
 	merger_drop_task(publisher->merger, publisher->reading->task);
 	merger_each_parents(publisher->merger, put_parents, publisher->reading);
 }
@@ -266,12 +279,12 @@ static uint64_t wall_micros(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* When stopping, nothing waits for its emit time any more. */
+/* When stopping, nothing waits for its emit time any more; but what is held back stays so. */
 static size_t publish_rows(struct publisher *publisher, int64_t now_ms)
 {
 	bool is_held = publisher->caught_up_count < publisher->task_count &&
 		       now_ms < publisher->held_until_ms;
-	if (is_held && !publisher->stop_by_ms)
+	if (is_held)
 		return 0;
 	if (publisher->is_row_lost) {
 		publisher->is_row_lost = false;

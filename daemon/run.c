@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -29,11 +30,12 @@ struct run {
 	int task_count;
 };
 
-static volatile sig_atomic_t is_stop_requested;
+/* Set by any thread or a signal handler: licenses nothing but the end. */
+static atomic_bool is_stop_requested;
 
 void run_request_stop(void)
 {
-	is_stop_requested = 1;
+	atomic_store(&is_stop_requested, true);
 }
 
 static int code_of(const struct kafka_error *error)
@@ -90,7 +92,7 @@ static int ask_kafka(struct run *run)
 		return code_of(&error);
 	}
 	int code = EXIT_DONE;
-	while (!is_stop_requested) {
+	while (!atomic_load(&is_stop_requested)) {
 		if (check_inputs(run, admin, &error) && ensure_outputs(run, admin, &error))
 			break;
 		log_event(error.fault == KAFKA_FAULT_RETRY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
@@ -143,7 +145,7 @@ static void start_workers(struct run *run)
 
 static void wait_for_end(struct run *run)
 {
-	while (!is_stop_requested && !atomic_load(&run->shared.is_stopping))
+	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping))
 		pause_ms(WATCH_MS);
 	atomic_store(&run->shared.is_stopping, true);
 	for (size_t i = 0; i < run->worker_count; i++)
@@ -211,7 +213,6 @@ int run_daemon(const struct config *config, enum run_outputs outputs)
 	run.connection = (struct kafka_connection){config->kafka.brokers, properties,
 						   config->kafka.properties.count};
 	atomic_store(&run.shared.now_ms, TIME_NONE);
-	is_stop_requested = 0;
 	if (!redis_url_parse(config->redis.url, &run.redis, error, sizeof(error))) {
 		log_error("redis.url cannot be used", "why=%s", log_quoted(error).text);
 		return EXIT_CONFIG;
@@ -222,7 +223,7 @@ int run_daemon(const struct config *config, enum run_outputs outputs)
 		return code;
 	}
 	code = ask_kafka(&run);
-	return code != EXIT_DONE || is_stop_requested ? code : run_all(&run);
+	return code != EXIT_DONE || atomic_load(&is_stop_requested) ? code : run_all(&run);
 }
 
 static void handle_signal(int number)

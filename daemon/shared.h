@@ -14,7 +14,7 @@ struct shared {
 	/* Stream time T: any worker raises it, none lowers it. Readers may see it late: windows then slide a
 	 * tick later. Licenses nothing but that. */
 	_Atomic int64_t now_ms;
-	/* How far each worker has read, in event time (worker_position_ms): written by it, read by
+	/* How far each worker has read, in event time (worker_say_position): written by it, read by
 	 * the others, which do not run ahead of the hindmost. Stale values only make them wait. */
 	_Atomic int64_t *positions;
 	size_t worker_count;

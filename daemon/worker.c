@@ -196,7 +196,7 @@ static void poll_kafka(void *ctx, unsigned ready)
 	worker->poll_due_ms = loop_now_ms() + POLL_EVERY_MS;
 }
 
-bool worker_start_reading(struct worker *worker)
+static bool start_reading(struct worker *worker)
 {
 	if (worker->is_reading)
 		return true;
@@ -217,8 +217,7 @@ bool worker_start_reading(struct worker *worker)
 		return false;
 	}
 	note_ends(worker);
-	loop_watch(worker->loop, kafka_in_fd(worker->in), LOOP_READ, poll_kafka, worker);
-	worker->is_reading = true;
+	worker->is_reading = worker->has_read = true;
 	return true;
 }
 
@@ -246,7 +245,7 @@ static void turn(struct worker *worker)
 	size_t count = 0;
 	read_wall_clock(worker);
 	read_mailbox(worker);
-	if (worker_start_reading(worker)) {
+	if (start_reading(worker)) {
 		if (loop_now_ms() >= worker->poll_due_ms)
 			poll_kafka(worker, LOOP_READ);
 		if (publisher_has_room(worker->options.publisher, worker->options.number))
@@ -273,8 +272,10 @@ static void finish(struct worker *worker)
 		read_mailbox(worker);
 		if (worker->is_reading)
 			make_known(worker, true);
+		else
+			hand_over(worker);
 		commit_all(worker, true);
-		worker->is_all_committed = worker->is_reading ? is_all_committed(worker) : true;
+		worker->is_all_committed = !worker->has_read || is_all_committed(worker);
 		if (worker->is_all_committed || atomic_load(&worker->options.shared->exit_code) != 0)
 			break;
 		loop_run_once(worker->loop, IDLE_MS / 5);
@@ -339,6 +340,7 @@ static void *run(void *ctx)
 	worker->in = create_consumer(worker);
 	if (!worker->in)
 		return NULL;
+	loop_watch(worker->loop, kafka_in_fd(worker->in), LOOP_READ, poll_kafka, worker);
 	for (size_t i = 0; i < worker->options.task_count; i++)
 		open_task(worker, i);
 	while (!atomic_load(&worker->options.shared->is_stopping))

@@ -68,9 +68,6 @@ static void take_event(void *ctx, const struct event *event, struct slice item)
 	struct verdict verdict =
 		task_event(worker->task->task, worker->input, event,
 			   worker_config(worker)->kafka.inputs.items[worker->input].types, worker->wall_ms);
-	struct worker_input *input = input_of(worker->task, worker->input);
-	if (verdict.class != CLASS_REJECTED && event->ts_ms > input->max_ms)
-		input->max_ms = event->ts_ms;
 	if (verdict.class == CLASS_REJECTED)
 		bury(worker, reason_name(verdict.reason), detail_of(&verdict));
 	else if (verdict.class == CLASS_LATE)
@@ -113,85 +110,103 @@ static int64_t slack_ms(const struct worker *worker)
 	return part_ms < most_ms ? part_ms : most_ms;
 }
 
-/* The input that is furthest behind in event time, of those that have more to come; the number of
- * inputs where all are at their ends. One that has not said anything yet is behind all. */
-static size_t hindmost_input(struct worker_task *task, const bool *is_drained)
-{
-	struct worker *worker = task->worker;
-	size_t hindmost = worker->input_count;
-	for (size_t i = 0; i < worker->input_count; i++) {
-		if (is_drained[i] || kafka_in_at_end(worker->in, i, (int32_t)task->number))
-			continue;
-		if (hindmost == worker->input_count ||
-		    input_of(task, i)->max_ms < input_of(task, hindmost)->max_ms)
-			hindmost = i;
-	}
-	return hindmost;
-}
-
-static size_t read_input(struct worker_task *task, size_t input)
-{
-	struct worker *worker = task->worker;
-	worker->task = task;
-	worker->input = input;
-	return kafka_in_consume(worker->in, input, (int32_t)task->number, BATCH_RECORDS, take_record, worker);
-}
-
-/* Whether an input that gave nothing just now, though its log goes on, is too far behind for this
- * one to read on. */
-static bool must_wait(struct worker_task *task, size_t input, const bool *is_drained)
-{
-	struct worker *worker = task->worker;
-	int64_t ahead_ms = input_of(task, input)->max_ms;
-	for (size_t i = 0; i < worker->input_count; i++) {
-		if (!is_drained[i] || kafka_in_at_end(worker->in, i, (int32_t)task->number))
-			continue;
-		int64_t behind_ms = input_of(task, i)->max_ms;
-		if (ahead_ms != TIME_NONE &&
-		    (behind_ms == TIME_NONE || ahead_ms - behind_ms > slack_ms(worker)))
-			return true;
-	}
-	return false;
-}
-
-static size_t read_task(struct worker_task *task)
-{
-	struct worker *worker = task->worker;
-	bool is_drained[worker->input_count];
-	memset(is_drained, 0, sizeof(is_drained));
-	for (;;) {
-		size_t input = hindmost_input(task, is_drained);
-		if (input == worker->input_count || must_wait(task, input, is_drained))
-			break;
-		size_t count = read_input(task, input);
-		if (count)
-			return count;
-		is_drained[input] = true;
-		log_problem(task, input);
-	}
-	/* What was at its end may have got something new. */
-	size_t count = 0;
-	for (size_t i = 0; i < worker->input_count; i++)
-		if (kafka_in_at_end(worker->in, i, (int32_t)task->number))
-			count += read_input(task, i);
-	return count;
-}
-
 static bool has_problem(const struct worker_task *task, size_t input)
 {
 	return kafka_in_problem(task->worker->in, input, (int32_t)task->number)->kind != KAFKA_PROBLEM_NONE;
 }
 
-static int64_t task_position_ms(const struct worker_task *task)
+/* How far an input has been read, in event time. INT64_MAX: it has nothing more, or nothing that can be
+ * waited for. TIME_NONE: it has not begun. */
+static int64_t input_position_ms(const struct worker_task *task, size_t input)
+{
+	bool is_over = kafka_in_at_end(task->worker->in, input, (int32_t)task->number) || has_problem(task, input);
+	return is_over ? INT64_MAX : task->task->input_max_ms[input];
+}
+
+static int64_t others_position_ms(const struct worker_task *task, size_t input)
+{
+	int64_t hindmost_ms = INT64_MAX;
+	for (size_t i = 0; i < task->worker->input_count; i++) {
+		int64_t position_ms = i == input ? INT64_MAX : input_position_ms(task, i);
+		if (position_ms < hindmost_ms)
+			hindmost_ms = position_ms;
+	}
+	return hindmost_ms;
+}
+
+static size_t read_input(struct worker_task *task, size_t input, size_t record_count)
+{
+	struct worker *worker = task->worker;
+	worker->task = task;
+	worker->input = input;
+	task_align(task->task, others_position_ms(task, input));
+	size_t count = kafka_in_consume(worker->in, input, (int32_t)task->number, record_count, take_record, worker);
+	struct worker_input *read = input_of(task, input);
+	if (count)
+		read->empty_since = 0;
+	else if (read->empty_since == 0)
+		read->empty_since = loop_now_ms();
+	return count;
+}
+
+/* One of a task's inputs that may be read next: the hindmost in event time that has more to come. An input that
+ * gave nothing just now, though its log goes on, keeps those back that are far ahead of it, for a while. */
+static size_t next_input(const struct worker_task *task, const bool *is_drained)
 {
 	const struct worker *worker = task->worker;
+	size_t next = worker->input_count;
+	int64_t next_ms = INT64_MAX, awaited_ms = INT64_MAX;
+	for (size_t i = 0; i < worker->input_count; i++) {
+		int64_t position_ms = input_position_ms(task, i);
+		int64_t empty_since = task->inputs[i].empty_since;
+		bool is_awaited = is_drained[i] && loop_now_ms() - empty_since < PATIENCE_MS;
+		if (is_awaited && position_ms < awaited_ms)
+			awaited_ms = position_ms;
+		if (is_drained[i] || position_ms == INT64_MAX ||
+		    (next < worker->input_count && position_ms >= next_ms))
+			continue;
+		next = i;
+		next_ms = position_ms;
+	}
+	bool is_ahead = awaited_ms != INT64_MAX &&
+			(awaited_ms == TIME_NONE || (next_ms != TIME_NONE && next_ms - awaited_ms > slack_ms(worker)));
+	return is_ahead ? worker->input_count : next;
+}
+
+/* What was at its end may have got something new; what has a problem may be over it. */
+static size_t read_ended_inputs(struct worker_task *task)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < task->worker->input_count; i++)
+		if (input_position_ms(task, i) == INT64_MAX) {
+			count += read_input(task, i, BATCH_RECORDS);
+			log_problem(task, i);
+		}
+	return count;
+}
+
+/* An input that has not begun is read by one record, to learn where it stands. */
+static size_t read_task(struct worker_task *task)
+{
+	struct worker *worker = task->worker;
+	bool is_drained[worker->input_count];
+	memset(is_drained, 0, sizeof(is_drained));
+	size_t count = 0, input;
+	while (count == 0 && (input = next_input(task, is_drained)) < worker->input_count) {
+		bool has_begun = task->task->input_max_ms[input] != TIME_NONE;
+		count = read_input(task, input, has_begun ? BATCH_RECORDS : 1);
+		is_drained[input] = count == 0;
+		log_problem(task, input);
+	}
+	return count + read_ended_inputs(task);
+}
+
+static int64_t task_position_ms(const struct worker_task *task)
+{
 	int64_t position_ms = INT64_MAX;
-	if (task->state != TASK_READING)
-		return position_ms;
-	for (size_t i = 0; i < worker->input_count; i++)
-		if (!kafka_in_at_end(worker->in, i, (int32_t)task->number) && !has_problem(task, i) &&
-		    task->inputs[i].max_ms < position_ms)
-			position_ms = task->inputs[i].max_ms;
+	for (size_t i = 0; task->state == TASK_READING && i < task->worker->input_count; i++)
+		if (input_position_ms(task, i) < position_ms)
+			position_ms = input_position_ms(task, i);
 	return position_ms;
 }
 
@@ -212,7 +227,6 @@ int64_t worker_say_position(struct worker *worker)
  * the others up for a while only. */
 static int64_t hindmost_position_ms(struct worker *worker)
 {
-	const int64_t patience_ms = 5000;
 	struct shared *shared = worker->options.shared;
 	int64_t hindmost_ms = INT64_MAX;
 	for (size_t i = 0; i < shared->worker_count; i++) {
@@ -224,7 +238,7 @@ static int64_t hindmost_position_ms(struct worker *worker)
 		worker->hindmost_ms = hindmost_ms;
 		worker->hindmost_since = loop_now_ms();
 	}
-	return loop_now_ms() - worker->hindmost_since > patience_ms ? INT64_MAX : hindmost_ms;
+	return loop_now_ms() - worker->hindmost_since > PATIENCE_MS ? INT64_MAX : hindmost_ms;
 }
 
 /* Tasks keep together in event time as the inputs of a task do: what one of them learns of an ad

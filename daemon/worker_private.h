@@ -10,7 +10,7 @@
 #include "daemon/ledger.h"
 #include "daemon/worker.h"
 
-enum { BATCH_RECORDS = 256 };
+enum { BATCH_RECORDS = 256, PATIENCE_MS = 5000 };
 
 enum task_state { TASK_RESTORING, TASK_READING };
 
@@ -18,7 +18,7 @@ enum task_state { TASK_RESTORING, TASK_READING };
 struct worker_input {
 	int64_t offset;    /* that is read next */
 	int64_t caught_up; /* where the log ended when the task was taken over */
-	int64_t max_ms;    /* the greatest ts seen in it, TIME_NONE before the first */
+	int64_t empty_since; /* loop time since which it gives nothing, though its log goes on; 0: it does */
 	bool is_problem_logged;
 };
 
@@ -63,7 +63,8 @@ struct worker {
 	int64_t confirmed_ms;
 	int64_t poll_due_ms;
 	int64_t start_due_ms; /* loop time: when to try to start the consumer again */
-	bool is_reading;      /* the consumer has started */
+	bool is_reading;      /* the consumer has started, and stands where the tasks are */
+	bool has_read;        /* it did so before */
 	bool is_all_committed;
 	/* while a record is taken in */
 	struct worker_task *task;
@@ -92,8 +93,5 @@ void worker_restore(struct worker_task *task);
 /* Makes a commit where one is due (or `is_last`), and gives it to the ledger once it may go. */
 void worker_commit(struct worker_task *task, bool is_last);
 bool worker_is_committed(const struct worker_task *task);
-
-/* worker_consumer.c: starts the consumer once every task is restored; true when it runs. */
-bool worker_start_reading(struct worker *worker);
 
 #endif

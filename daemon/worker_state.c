@@ -122,17 +122,7 @@ static void end_restore(void *ctx, enum ledger_result result, struct slice vecto
 	bulletin_put_task(worker->bulletin, task->number);
 	bulletin_put_mark(worker->bulletin, NOTE_DROPPED);
 	task->state = TASK_READING;
-	if (!worker->is_reading)
-		return;
-	for (size_t i = 0; i < worker->input_count; i++) {
-		struct kafka_error seek_error;
-		int64_t offset = task->inputs[i].offset;
-		if (!kafka_in_seek(worker->in, i, (int32_t)task->number, offset, &seek_error)) {
-			log_error("a task cannot go back to its offsets", "why=%s",
-				  log_quoted(seek_error.text).text);
-			worker_fail(worker, EXIT_TEMPORARY);
-		}
-	}
+	worker->is_reading = false; /* the consumer starts anew, where the tasks are now */
 }
 
 void worker_restore(struct worker_task *task)
@@ -143,14 +133,14 @@ void worker_restore(struct worker_task *task)
 	if (task->commit)
 		commit_destroy(task->commit);
 	task->commit = NULL;
-	task->is_committing = task->is_dirty = false;
+	task->is_committing = task->is_dirty = task->is_caught_up = false;
 	task->state = TASK_RESTORING;
 	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
 				 worker->input_count);
 	task_confirm(task->task, worker->confirmed_ms);
 	for (size_t i = 0; i < worker->input_count; i++) {
 		task->inputs[i].offset = KAFKA_IN_BEGINNING;
-		task->inputs[i].max_ms = TIME_NONE;
+		task->inputs[i].empty_since = 0;
 	}
 	ledger_restore(task->ledger, &(struct ledger_reader){begin_restore, keep_page, end_restore, task});
 }

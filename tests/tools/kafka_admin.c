@@ -15,9 +15,13 @@ static const char USAGE[] =
 	"       kafka_admin --brokers B --delete T\n"
 	"       kafka_admin --brokers B --produce FILE --topic T [--key-field F1,F2... | --key K] [--whole]\n"
 	"                   [--partition P] [--header NAME=VALUE...] [--property NAME=VALUE...]\n"
+	"       kafka_admin --brokers B --produce FILE --topic T --records [--property NAME=VALUE...]\n"
 	"  --produce    one record a line, its value the line; FILE may be - for stdin\n"
 	"  --key-field  the key: the first of these fields that the line has (a text, or an integer)\n"
 	"  --whole      the whole file as one record\n"
+	"  --records    each line is a record as JSON, in base64, null or left out where it has none:\n"
+	"               {\"partition\": 0, \"key\": \"aw==\", \"value\": \"\",\n"
+	"                \"headers\": [[\"name\", \"eA==\"]]}\n"
 	"  --property   any property of librdkafka; the partitioner is murmur2_random\n";
 
 struct request {
@@ -31,6 +35,7 @@ struct request {
 	int partitions;
 	int partition;
 	bool whole;
+	bool records;
 	const char **settings; /* NAME=VALUE of --config, --header or --property */
 	int setting_count;
 	rd_kafka_headers_t *headers;
@@ -131,17 +136,26 @@ static char *line_key(const char *fields, const char *line, size_t len)
 	return key;
 }
 
-static void record_send(struct producer *producer, char *value, size_t len)
+/* What is sent; `headers` is copied. A text that the record does not have is NULL. */
+struct record {
+	int partition;
+	const void *key;
+	size_t key_len;
+	void *value;
+	size_t value_len;
+	rd_kafka_headers_t *headers;
+};
+
+static void record_send(struct producer *producer, const struct record *record)
 {
 	const struct request *request = producer->request;
-	char *made = request->key_fields ? line_key(request->key_fields, value, len) : NULL;
-	const char *key = made ? made : request->key;
 	rd_kafka_resp_err_t error;
 	do {
-		rd_kafka_headers_t *headers = rd_kafka_headers_copy(request->headers);
+		rd_kafka_headers_t *headers = rd_kafka_headers_copy(record->headers);
 		error = rd_kafka_producev(producer->client, RD_KAFKA_V_TOPIC(request->topic),
-			RD_KAFKA_V_PARTITION(request->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-			RD_KAFKA_V_VALUE(value, len), RD_KAFKA_V_KEY(key, key ? strlen(key) : 0),
+			RD_KAFKA_V_PARTITION(record->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_VALUE(record->value, record->value_len),
+			RD_KAFKA_V_KEY(record->key, record->key_len),
 			RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
 		if (error)
 			rd_kafka_headers_destroy(headers);
@@ -150,7 +164,70 @@ static void record_send(struct producer *producer, char *value, size_t len)
 	if (error)
 		tool_fail("%s: %s", request->topic, rd_kafka_err2str(error));
 	producer->record_count++;
+}
+
+static void value_send(struct producer *producer, char *value, size_t len)
+{
+	const struct request *request = producer->request;
+	char *made = request->key_fields ? line_key(request->key_fields, value, len) : NULL;
+	const char *key = made ? made : request->key;
+	record_send(producer, &(struct record){request->partition, key, key ? strlen(key) : 0, value, len,
+					       request->headers});
 	free(made);
+}
+
+/* The bytes of a text in base64 as a new block; NULL where it is no text. */
+static void *base64_bytes(const json_t *json, size_t *len)
+{
+	static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	*len = 0;
+	if (!json_is_string(json))
+		return NULL;
+	unsigned char *bytes = tool_allocate(NULL, json_string_length(json));
+	unsigned group = 0, bit_count = 0;
+	for (const char *at = json_string_value(json); *at && *at != '='; at++) {
+		const char *digit = strchr(DIGITS, *at);
+		if (!digit)
+			tool_fail("no base64: %s", json_string_value(json));
+		group = group << 6 | (unsigned)(digit - DIGITS);
+		bit_count += 6;
+		if (bit_count >= 8)
+			bytes[(*len)++] = (unsigned char)(group >> (bit_count -= 8));
+	}
+	return bytes;
+}
+
+static rd_kafka_headers_t *base64_headers(const json_t *list)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(json_array_size(list));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *pair = json_array_get(list, i);
+		size_t len;
+		void *value = base64_bytes(json_array_get(pair, 1), &len);
+		rd_kafka_header_add(headers, json_string_value(json_array_get(pair, 0)), -1, value,
+				    (ssize_t)len);
+		free(value);
+	}
+	return headers;
+}
+
+static void described_send(struct producer *producer, const char *line, size_t len)
+{
+	json_t *json = json_loadb(line, len, 0, NULL);
+	if (!json)
+		tool_fail("no record: %.*s", (int)len, line);
+	const json_t *partition = json_object_get(json, "partition");
+	struct record record = {.partition = partition ? (int)json_integer_value(partition)
+						       : producer->request->partition};
+	record.headers = base64_headers(json_object_get(json, "headers"));
+	void *key = base64_bytes(json_object_get(json, "key"), &record.key_len);
+	record.key = key;
+	record.value = base64_bytes(json_object_get(json, "value"), &record.value_len);
+	record_send(producer, &record);
+	rd_kafka_headers_destroy(record.headers);
+	free(key);
+	free(record.value);
+	json_decref(json);
 }
 
 static void file_send(struct producer *producer, FILE *file)
@@ -165,12 +242,14 @@ static void file_send(struct producer *producer, FILE *file)
 			got = fread(line + len, 1, 65536, file);
 			len += got;
 		} while (got > 0);
-		record_send(producer, line, len);
+		value_send(producer, line, len);
 	} else {
 		for (ssize_t len; (len = getline(&line, &size, file)) > 0;) {
 			len -= line[len - 1] == '\n';
-			if (len > 0)
-				record_send(producer, line, (size_t)len);
+			if (len > 0 && producer->request->records)
+				described_send(producer, line, (size_t)len);
+			else if (len > 0)
+				value_send(producer, line, (size_t)len);
 		}
 	}
 	free(line);
@@ -229,6 +308,7 @@ static bool option_take(struct request *request, int option)
 	case 'f': request->key_fields = optarg; return true;
 	case 'k': request->key = optarg; return true;
 	case 'w': request->whole = true; return true;
+	case 'r': request->records = true; return true;
 	case 'n': request->partitions = (int)strtol(optarg, NULL, 10); return true;
 	case 'i': request->partition = (int)strtol(optarg, NULL, 10); return true;
 	case 'x': property_set(request->conf, optarg); return true;
@@ -244,6 +324,7 @@ static bool request_parse(struct request *request, int argc, char **argv)
 		{"delete", required_argument, NULL, 'd'}, {"produce", required_argument, NULL, 'p'},
 		{"topic", required_argument, NULL, 't'}, {"key-field", required_argument, NULL, 'f'},
 		{"key", required_argument, NULL, 'k'}, {"whole", no_argument, NULL, 'w'},
+		{"records", no_argument, NULL, 'r'},
 		{"partitions", required_argument, NULL, 'n'}, {"partition", required_argument, NULL, 'i'},
 		{"property", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 's'},
 		{"header", required_argument, NULL, 's'}, {0},

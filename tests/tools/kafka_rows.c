@@ -16,7 +16,8 @@
 static const char USAGE[] =
 	"usage: kafka_rows --brokers B --topic T [--topic T2...] [--raw | --count]\n"
 	"  (none)   of each key the value with the greatest revision, sorted by key\n"
-	"  --raw    every record as JSON: topic, partition, offset, key, key_base64, headers, value_base64\n"
+	"  --raw    every record as JSON: topic, partition, offset, key, key_base64, headers,\n"
+	"           headers_base64 (a list of pairs in their order), value_base64\n"
 	"  --count  one line `topic records` for each topic\n";
 
 enum mode { MODE_ROWS, MODE_RAW, MODE_COUNT };
@@ -165,12 +166,28 @@ static json_t *json_headers(const rd_kafka_message_t *message)
 	return object;
 }
 
+/* All of them in their order, names that are there twice too. */
+static json_t *json_header_list(const rd_kafka_message_t *message)
+{
+	json_t *list = json_array();
+	rd_kafka_headers_t *headers;
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return list;
+	const char *name;
+	const void *value;
+	size_t len;
+	for (size_t i = 0; !rd_kafka_header_get_all(headers, i, &name, &value, &len); i++)
+		json_array_append_new(list, json_pack("[s, o]", name, json_base64(value, len)));
+	return list;
+}
+
 static void raw_print(const rd_kafka_message_t *message)
 {
-	json_t *record = json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:o}",
+	json_t *record = json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o}",
 		"topic", rd_kafka_topic_name(message->rkt), "partition", (int)message->partition,
 		"offset", (json_int_t)message->offset, "key", json_text(message->key, message->key_len),
 		"key_base64", json_base64(message->key, message->key_len), "headers", json_headers(message),
+		"headers_base64", json_header_list(message),
 		"value_base64", json_base64(message->payload, message->len));
 	if (!record || json_dumpf(record, stdout, JSON_COMPACT) != 0)
 		tool_fail("%s: a record cannot be printed", rd_kafka_topic_name(message->rkt));
