@@ -3,6 +3,8 @@
 #include "config/load.h"
 #include "config/value.h"
 
+enum { NAMESPACE_BYTES_MAX = 64 };
+
 #define add_problem_at(load, place, ...) \
 	config_problems_add((load)->problems, (place).line, (place).column, __VA_ARGS__)
 
@@ -89,6 +91,19 @@ static void check_retention(struct load *load)
 	}
 }
 
+/* The namespace stands in every key as {namespace:task}, and keys in lists with one a line. */
+static void check_namespace(struct load *load)
+{
+	const char *name = load->config->redis.namespace;
+	struct place place = place_of_path(load, "redis.namespace");
+	if (name && strpbrk(name, "{}\n"))
+		add_problem_at(load, place, "`redis.namespace` must not hold a brace or the end of a line: "
+			       "write a plain word, such as ladder");
+	else if (name && strlen(name) > NAMESPACE_BYTES_MAX)
+		add_problem_at(load, place, "`redis.namespace` has more than %d bytes: shorten it",
+			       NAMESPACE_BYTES_MAX);
+}
+
 static int64_t default_emit_ms(int64_t slide_ms)
 {
 	return slide_ms <= 10000 ? 1000 : slide_ms <= 60000 ? 5000 : 60000;
@@ -166,6 +181,7 @@ static void complete_accounts(struct options *options)
 void load_check(struct load *load)
 {
 	check_topics(load);
+	check_namespace(load);
 	check_retention(load);
 	check_windows(load);
 	complete_accounts(&load->config->options);

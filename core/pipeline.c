@@ -352,8 +352,10 @@ bool task_put_parents(struct task *task, const struct ad_parents *changes, size_
 {
 	struct remap *remaps = calloc(change_count + 1, sizeof(*remaps));
 	CHECK(remaps);
-	for (size_t i = 0; i < change_count; i++)
+	for (size_t i = 0; i < change_count; i++) {
 		remaps[i] = make_remap(task, &changes[i]);
+		window_mark_days_changed(&task->series.series[remaps[i].ad]);
+	}
 	size_t count = keep_changing(task, remaps, change_count);
 	struct buffer keys = people_to_move(task, remaps, count);
 	move_people(task, &keys, -1);

@@ -91,7 +91,8 @@ void task_confirm(struct task *task, int64_t confirmed_ms);
 
 /* The parents of some ads, as the merger found them among all tasks. The people of the ads are
  * counted there from now on, those of tails from the beginning. Days that end to exist are said to
- * be empty. False: they were that already. */
+ * be empty, and all days of the ads are said again: the merger may have refused them while it did
+ * not know the ad's account. False: the parents were those already. */
 struct ad_parents {
 	struct slice ad;
 	struct parents parents;

@@ -13,7 +13,7 @@
 #include "daemon/log.h"
 #include "daemon/worker.h"
 
-enum { ASK_TIMEOUT_MS = 10000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, WATCH_MS = 200 };
+enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, WATCH_MS = 200 };
 
 /* What belongs to one run. */
 struct run {

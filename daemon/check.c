@@ -1,0 +1,253 @@
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/check_report.h"
+#include "daemon/commands.h"
+#include "daemon/identity.h"
+#include "daemon/kafka_admin.h"
+#include "daemon/load_config.h"
+#include "daemon/redis_check.h"
+
+enum { ASK_TIMEOUT_MS = 5000 };
+
+static const char help[] =
+	"usage: ladderd check -c FILE [--connect]\n"
+	"\n"
+	"Every problem of a configuration, one a line on stderr: file:line:column: what is wrong and\n"
+	"what to write instead. With --connect it also asks Kafka and Redis what `ladderd run` would,\n"
+	"and looks at the identity key: one line each, ok, warning or error in front. It creates and\n"
+	"changes nothing.\n"
+	"\n"
+	"Exit codes: 0, also with warnings; of the first error: 69 Kafka or Redis does not answer,\n"
+	"77 a right is missing, 78 something has to be set otherwise.\n";
+
+/* What is asked of where, made from a configuration that stays. */
+struct check {
+	const struct config *config;
+	struct kafka_connection connection;
+	struct redis_url redis;
+	struct check_report report;
+	int task_count; /* 0: not known */
+};
+
+/* ---- The configuration by itself ---- */
+
+/* What only the libraries can judge; it has no line, because it is about values as a whole. */
+static bool check_values(struct check *check, const char *path)
+{
+	struct config_problems problems = {.file = path};
+	struct kafka_error kafka_error;
+	char error[512];
+	if (!kafka_connection_check(&check->connection, &kafka_error))
+		config_problems_add(&problems, 0, 0, "%s", kafka_error.text);
+	if (!redis_url_parse(check->config->redis.url, &check->redis, error, sizeof error))
+		config_problems_add(&problems, 0, 0, "%s", error);
+	bool is_valid = problems.count == 0;
+	config_problems_print(&problems, stderr);
+	config_problems_destroy(&problems);
+	return is_valid;
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void print_valid(const struct config *config, const char *path)
+{
+	const struct options *options = &config->options;
+	printf("%s is valid: %zu input%s, %zu window%s, %zu account%s\n", path, config->kafka.inputs.count,
+	       plural(config->kafka.inputs.count), options->window_count, plural(options->window_count),
+	       options->account_count, plural(options->account_count));
+}
+
+/* ---- Kafka ---- */
+
+static void report_kafka(struct check *check, const struct kafka_error *error)
+{
+	static const int codes[] = {
+		[KAFKA_FAULT_NONE] = EXIT_FAILED,
+		[KAFKA_FAULT_RETRY] = EXIT_UNAVAILABLE,
+		[KAFKA_FAULT_DENIED] = EXIT_NO_PERMISSION,
+		[KAFKA_FAULT_CONFIG] = EXIT_CONFIG,
+	};
+	check_report_error(&check->report, codes[error->fault], "kafka: %s", error->text);
+}
+
+/* False: the brokers do not answer, so asking on is of no use. */
+static bool check_each_input(struct check *check, struct kafka_admin *admin, const char *const *topics,
+			     size_t count, bool *are_there)
+{
+	*are_there = true;
+	for (size_t i = 0; i < count; i++) {
+		struct kafka_error error;
+		int partitions;
+		if (kafka_admin_check_inputs(admin, &topics[i], 1, ASK_TIMEOUT_MS, &partitions, &error)) {
+			check_report_ok(&check->report, "kafka: input %s: %d partition%s", topics[i],
+					partitions, plural((size_t)partitions));
+			continue;
+		}
+		report_kafka(check, &error);
+		*are_there = false;
+		if (error.fault == KAFKA_FAULT_RETRY)
+			return false;
+	}
+	return true;
+}
+
+static void check_together(struct check *check, struct kafka_admin *admin, const char *const *topics,
+			   size_t count)
+{
+	struct kafka_error error;
+	if (!kafka_admin_check_inputs(admin, topics, count, ASK_TIMEOUT_MS, &check->task_count, &error)) {
+		check->task_count = 0;
+		report_kafka(check, &error);
+	} else if (check->config->workers > (uint32_t)check->task_count) {
+		check_report_warning(&check->report,
+				     "workers: %u, but the inputs have %d partition%s: the others do nothing",
+				     check->config->workers, check->task_count,
+				     plural((size_t)check->task_count));
+	}
+}
+
+static void check_output(struct check *check, struct kafka_admin *admin, const char *topic)
+{
+	struct kafka_error error;
+	int partitions;
+	if (kafka_admin_check_inputs(admin, &topic, 1, ASK_TIMEOUT_MS, &partitions, &error))
+		check_report_ok(&check->report, "kafka: output %s: %d partition%s", topic, partitions,
+				plural((size_t)partitions));
+	else if (error.fault == KAFKA_FAULT_CONFIG)
+		check_report_ok(&check->report, "kafka: output %s: not there yet; `ladderd run` creates it",
+				topic);
+	else
+		report_kafka(check, &error);
+}
+
+static void check_kafka(struct check *check)
+{
+	const struct config_inputs *inputs = &check->config->kafka.inputs;
+	const char *const outputs[] = {
+		check->config->kafka.outputs.current, check->config->kafka.outputs.history,
+		check->config->kafka.outputs.alerts, check->config->kafka.outputs.dead,
+	};
+	const char *topics[inputs->count];
+	struct kafka_error error;
+	struct kafka_admin *admin = kafka_admin_create(&check->connection, &error);
+	if (!admin) {
+		report_kafka(check, &error);
+		return;
+	}
+	for (size_t i = 0; i < inputs->count; i++)
+		topics[i] = inputs->items[i].topic;
+	bool are_there;
+	if (check_each_input(check, admin, topics, inputs->count, &are_there)) {
+		if (are_there)
+			check_together(check, admin, topics, inputs->count);
+		for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+			check_output(check, admin, outputs[i]);
+	}
+	kafka_admin_destroy(admin);
+}
+
+/* ---- The identity key ---- */
+
+static void check_key_folder(struct check *check, const char *path)
+{
+	char *copy = strdup(path);
+	CHECK(copy);
+	const char *folder = dirname(copy);
+	if (access(folder, W_OK | X_OK) == 0)
+		check_report_ok(&check->report, "identity.key_file: %s is not there yet; `ladderd run` "
+				"creates it: back it up then", path);
+	else
+		check_report_error(&check->report, errno == EACCES ? EXIT_NO_PERMISSION : EXIT_CONFIG,
+				   "identity.key_file: %s cannot be created: %s: %s", path, folder,
+				   strerror(errno));
+	free(copy);
+}
+
+static void check_identity(struct check *check)
+{
+	const char *path = check->config->identity.key_file;
+	struct identity identity;
+	char error[512];
+	if (access(path, F_OK) != 0 && errno == ENOENT) {
+		check_key_folder(check, path);
+		return;
+	}
+	int code = identity_load(path, &identity, error, sizeof error);
+	if (code == 0)
+		check_report_ok(&check->report, "identity.key_file: %s holds a key", path);
+	else
+		check_report_error(&check->report, code, "%s", error);
+	explicit_bzero(&identity, sizeof identity);
+}
+
+static int check_connected(struct check *check)
+{
+	check_identity(check);
+	check_kafka(check);
+	redis_check(&check->redis, check->config->redis.namespace,
+		    check->task_count ? (size_t)check->task_count : 1, &check->report);
+	const struct check_report *report = &check->report;
+	printf("%u error%s, %u warning%s\n", report->error_count, plural(report->error_count),
+	       report->warning_count, plural(report->warning_count));
+	return report->exit_code;
+}
+
+static int check_file(const char *path, bool connects)
+{
+	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
+	if (!config)
+		return EXIT_CONFIG;
+	struct kafka_property properties[config->kafka.properties.count + 1];
+	for (size_t i = 0; i < config->kafka.properties.count; i++)
+		properties[i] = (struct kafka_property){config->kafka.properties.items[i].name,
+							config->kafka.properties.items[i].value};
+	struct check check = {.config = config};
+	check.connection = (struct kafka_connection){config->kafka.brokers, properties,
+						     config->kafka.properties.count};
+	int code = EXIT_CONFIG;
+	if (check_values(&check, path)) {
+		print_valid(config, path);
+		code = connects ? check_connected(&check) : EXIT_DONE;
+	}
+	config_destroy(config);
+	return code;
+}
+
+int command_check(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"connect", no_argument, NULL, 'n'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	const char *path = NULL;
+	bool connects = false;
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'n':
+			connects = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_DONE;
+		default:
+			return command_usage("check", "unknown option, or one without its value: %s",
+					     argv[optind - 1]);
+		}
+	}
+	if (!path || optind < argc)
+		return command_usage("check", "%s", path ? "one file only" : "-c FILE is missing");
+	return check_file(path, connects);
+}

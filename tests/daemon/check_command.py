@@ -1,0 +1,126 @@
+"""Goal: `ladderd check` names every problem where it is, `--connect` tells each thing that would stop
+`ladderd run`, with the exit code of its kind, and neither changes anything. Against a genuine Redis and a
+genuine Kafka."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from broker import Broker, Redis, free_port, run
+
+LADDERD = Path(os.environ.get("LADDERD", "build/ladderd")).absolute()
+OK, UNAVAILABLE, NO_PERMISSION, CONFIG = 0, 69, 77, 78
+
+TEXT = """\
+kafka:
+  brokers: {brokers}
+  properties: {properties}
+  inputs: [{inputs}]
+redis: {{url: "{redis}", namespace: "{namespace}"}}
+identity: {{key_file: {key_file}}}
+"""
+
+
+class Case:
+    """A configuration in a folder of its own; what differs from one that is right is given by name."""
+
+    def __init__(self, folder, brokers, redis):
+        self.path = folder / "ladderd.yaml"
+        self.usual = dict(brokers=brokers, properties="{}", inputs="{topic: clicks}", redis=redis,
+                          namespace="ladder", key_file=folder / "identity.key")
+
+    def check(self, code, *wanted, connect=True, **changes):
+        self.path.write_text(TEXT.format(**{**self.usual, **changes}))
+        done = subprocess.run([LADDERD, "check", "-c", self.path, *(["--connect"] if connect else [])],
+                              capture_output=True, text=True, timeout=60)
+        said = done.stdout + done.stderr
+        assert done.returncode == code, f"exit code {done.returncode}, want {code}:\n{said}"
+        for text in wanted:
+            assert text in said, f"not said: {text}\n{said}"
+        return said
+
+
+def check_the_file_alone(case):
+    case.check(OK, f"{case.path} is valid: 1 input, 5 windows, 0 accounts", connect=False)
+    at = f"{case.path}:"
+    case.check(CONFIG, at + "5:39: `redis.namespace` must not hold a brace", connect=False, namespace="a{b",
+               redis="redis://127.0.0.1:1/0")
+    case.check(CONFIG, at + "5:39: `redis.namespace` has more than 64", connect=False, namespace="n" * 65,
+               redis="redis://127.0.0.1:1/0")
+    case.check(OK, connect=False, namespace="n" * 64)
+    case.check(CONFIG, at + " redis.url: ", connect=False, redis="redis://no-colon@host:1/0")
+    case.check(CONFIG, at, "no.such.property", connect=False, properties="{no.such.property: 1}")
+    case.check(CONFIG, at + "4:", "read twice", connect=False, inputs="{topic: a}, {topic: a}")
+
+
+def check_redis(case, redis):
+    """Kafka is away here, which is said, and does not keep Redis from being asked."""
+    said = case.check(UNAVAILABLE, "error    kafka: clicks: the brokers do not answer", "version ",
+                      "appendonly is on", "maxmemory-policy noeviction", "scripts are allowed",
+                      "0 of 1 tasks looked at have state", "identity.key is not there yet")
+    assert "error    redis" not in said and "warning " not in said, said
+    redis.command("CONFIG", "SET", "appendonly", "no")
+    redis.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    case.check(UNAVAILABLE, "warning  redis", "appendonly is off", "allkeys-lru would evict")
+    redis.command("CONFIG", "SET", "maxmemory", "64mb")
+    case.check(UNAVAILABLE, "error    redis", "allkeys-lru evicts state")
+    redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    redis.command("CONFIG", "SET", "appendonly", "yes")
+    redis.command("LPUSH", "{ladder:0}:vector", "x")
+    case.check(UNAVAILABLE, "{ladder:0}:vector is a list, not a string")
+    case.check(UNAVAILABLE, "namespace other: 0 of 1 tasks", namespace="other")
+    redis.command("DEL", "{ladder:0}:vector")
+    assert redis.command("DBSIZE") == 0
+
+
+def check_rights(case, redis):
+    """With Kafka well, the exit code is that of what else is wrong."""
+    case.check(UNAVAILABLE, "does not answer", redis=f"redis://127.0.0.1:{free_port()}/0")
+    redis.command("ACL", "SETUSER", "narrow", "on", ">secret", "~*", "+ping", "+select", "+type")
+    url = f"redis://narrow:secret@127.0.0.1:{redis.port}/0"
+    case.check(NO_PERMISSION, "could not be asked", "error    redis", "SCRIPT LOAD", redis=url)
+    said = case.check(NO_PERMISSION, "AUTH: WRONGPASS", redis=url.replace("secret", "other-secret"))
+    assert "other-secret" not in said, said
+    key = case.path.parent / "identity.key"
+    key.write_text("ab" * 32 + "\n")
+    key.chmod(0o600)
+    case.check(OK, "identity.key holds a key", "0 errors, 0 warnings")
+    key.write_text("short")
+    case.check(CONFIG, "does not hold 64 hexadecimal digits")
+    key.chmod(0o644)
+    case.check(NO_PERMISSION, "run chmod 600")
+    key.unlink()
+    case.check(CONFIG, "cannot be created", key_file=case.path.parent / "absent" / "identity.key")
+
+
+def check_kafka(case, broker, redis):
+    case.check(CONFIG, "error    kafka: clicks: there is no such topic")
+    broker.create_topic("clicks", partitions=2)
+    said = case.check(OK, "input clicks: 2 partitions", "output ladder.current: not there yet",
+                      "output ladder.dead: not there yet", "0 of 2 tasks looked at", "0 errors, 0 warnings")
+    assert said == case.check(OK), "a check has changed something"
+    broker.create_topic("ladder.current", partitions=1, cleanup_policy="compact")
+    case.check(OK, "output ladder.current: 1 partition\n")
+    broker.create_topic("messages", partitions=3)
+    case.check(CONFIG, "input messages: 3 partitions", "all inputs need the same number",
+               inputs="{topic: clicks}, {topic: messages}")
+    case.check(CONFIG, "kafka: x: there is no such topic", "kafka: y: there is no such topic",
+               inputs="{topic: x}, {topic: y}")
+    check_rights(case, redis)
+    assert not (case.path.parent / "identity.key").exists(), "a check has made a key"
+
+
+def test():
+    with tempfile.TemporaryDirectory() as name, Redis() as redis:
+        case = Case(Path(name), f"127.0.0.1:{free_port()}", redis.url)
+        check_the_file_alone(case)
+        check_redis(case, redis)
+        print("passed without Kafka", flush=True)
+        with Broker() as broker:
+            case.usual["brokers"] = broker.address
+            check_kafka(case, broker, redis)
+
+
+if __name__ == "__main__":
+    run(test)
