@@ -44,6 +44,7 @@ void task_destroy(struct task *task)
 	people_destroy(task->people);
 	step_list_destroy(&task->steps);
 	buffer_destroy(&task->page);
+	buffer_destroy(&task->forgotten_days);
 	free(task->inputs);
 	free(task->input_max_ms);
 	free(task);
@@ -156,46 +157,9 @@ void task_count_rejected(struct task *task, size_t input, enum reason reason)
 	task->inputs[input].reasons[reason]++;
 }
 
-/* People silent for `retention` are forgotten; a while later than that, so that an event which is not late
- * yet still finds them. */
-static void forget_people(struct task *task, int64_t before_ms)
-{
-	struct buffer keys = {0};
-	size_t at = 0;
-	for (struct slice blob; (blob = people_next(task->people, &at)).len;) {
-		if (person_blob_last_ms(blob.data) >= before_ms)
-			continue;
-		struct key128 key = person_blob_key(blob.data);
-		buffer_put(&keys, &key, sizeof(key));
-	}
-	for (size_t i = 0; i < keys.len; i += sizeof(struct key128)) {
-		struct key128 key;
-		memcpy(&key, keys.data + i, sizeof(key));
-		people_remove(task->people, key);
-	}
-	buffer_destroy(&keys);
-}
-
-static void forget(struct task *task)
-{
-	int64_t before_ms = task->window.now_ms - task->options->retention_ms - task->options->lateness_ms;
-	forget_people(task, before_ms);
-	for (uint32_t i = 0; i < task->series.count; i++) {
-		series_forget(&task->series.series[i], before_ms);
-		if (task->series.series[i].level == LEVEL_AD)
-			reports_forget(&task_ad(task, i)->reports, before_ms);
-	}
-}
-
 void task_advance(struct task *task, int64_t now_ms)
 {
 	window_advance(&task->window, now_ms);
-	if (task->forgotten_ms == TIME_NONE)
-		task->forgotten_ms = now_ms;
-	if (now_ms - task->forgotten_ms < UTC_DAY_MS)
-		return;
-	task->forgotten_ms = now_ms;
-	forget(task);
 }
 
 void task_confirm(struct task *task, int64_t confirmed_ms)
@@ -413,4 +377,6 @@ void task_collect(struct task *task, uint32_t window_mask, bool with_history, co
 	task_collect_names(task, sink);
 	window_collect(&task->window, window_mask, with_history,
 		       &(struct window_sink){say_window, say_hour, say_day, &collect});
+	if (with_history)
+		task_forget_sometimes(task);
 }

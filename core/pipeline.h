@@ -37,6 +37,11 @@ struct ad_facts {
 	bool is_dirty;            /* since they were committed */
 };
 
+struct forgotten_day {
+	uint32_t series;
+	int64_t utc_day;
+};
+
 struct task {
 	const struct options *options;
 	struct people *people;
@@ -55,6 +60,7 @@ struct task {
 	int64_t confirmed_ms; /* INT64_MAX: the task is alone, or everybody has read everything */
 	bool are_ads_changed; /* names or reports, since they were made known */
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
+	struct buffer forgotten_days; /* struct forgotten_day: pages to delete with the next commit */
 	struct buffer page;
 };
 
@@ -70,8 +76,9 @@ struct ad_facts *task_ad(struct task *task, uint32_t series);
 struct verdict task_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
 			  int64_t wall_ms);
 
-/* How far the other inputs have been read, in event time, while one is: INT64_MAX where they have nothing more. Events
- * are late as if all inputs had been read side by side, so a backlog in one makes nothing late in another. */
+/* How far the other inputs have been read, in event time, while one is: INT64_MAX where they have nothing
+ * more. Events are late as if all inputs had been read side by side, so a backlog in one makes nothing
+ * late in another. */
 void task_align(struct task *task, int64_t others_ms);
 
 /* Counts what never became an event. */
@@ -81,7 +88,7 @@ void task_count_rejected(struct task *task, size_t input, enum reason reason);
 bool event_is_rejected(const struct options *options, const struct event *event, int64_t wall_ms,
 		       enum reason *reason);
 
-/* Stream time T, as the greatest of all tasks; never back. Also forgets what is older than `retention`. */
+/* Stream time T, as the greatest of all tasks; never back. */
 void task_advance(struct task *task, int64_t now_ms);
 
 /* Everything that any task knows of ads up to this stream time has come back by task_put_parents.
@@ -113,12 +120,17 @@ struct task_sink {
 };
 void task_collect(struct task *task, uint32_t window_mask, bool with_history, const struct task_sink *sink);
 
+/* What is older than `retention`, and a while more, is forgotten (pipeline_forget.c): everything by
+ * task_collect with history, which has said it by then, once a day of T; history alone at a restore. */
+void task_forget_sometimes(struct task *task);
+void task_forget_history(struct task *task);
+
 /* Names and reports alone: they are wanted sooner. */
 void task_collect_names(struct task *task, const struct task_sink *sink);
 
 /* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series,
  * "h/<series>/<day>" a UTC day of its history, "a/<series>" names and reports of an ad, "m" the
- * rest. */
+ * rest. Bytes without data: the page is to be deleted, and may not be there. */
 typedef void task_page_sink(void *ctx, struct slice name, struct slice bytes);
 
 /* Every page that is dirty; nothing is dirty afterwards. */
@@ -130,8 +142,8 @@ struct stored_page {
 };
 
 /* Fills a new task with its pages, in any order (the array is sorted). NULL, or the name of a page that
- * cannot be: other windows than the configuration has, or not our bytes. Everything counts as
- * changed afterwards, nothing as dirty. */
+ * cannot be: other windows than the configuration has, or not our bytes. What is older than
+ * `retention` is forgotten at once; everything else counts as changed afterwards, nothing as dirty. */
 must_check const char *task_restore(struct task *task, struct stored_page *pages, size_t page_count);
 
 #endif

@@ -22,7 +22,10 @@ static void say_page(const struct commit *commit, const char *format, ...)
 	int len = vsnprintf(name, sizeof(name), format, arguments);
 	va_end(arguments);
 	CHECK(len > 0 && len < NAME_BYTES);
-	commit->sink(commit->ctx, (struct slice){name, (size_t)len}, buffer_slice(&commit->task->page));
+	struct slice bytes = buffer_slice(&commit->task->page);
+	if (bytes.len == 0)
+		bytes.data = NULL;
+	commit->sink(commit->ctx, (struct slice){name, (size_t)len}, bytes);
 	commit->task->page.len = 0;
 }
 
@@ -77,6 +80,22 @@ static void commit_series(const struct commit *commit)
 	}
 }
 
+/* Pages of days that are no more; one that has something again is written anew instead. */
+static void commit_forgotten(const struct commit *commit)
+{
+	struct buffer *forgotten = &commit->task->forgotten_days;
+	for (size_t i = 0; i < forgotten->len; i += sizeof(struct forgotten_day)) {
+		struct forgotten_day day;
+		memcpy(&day, forgotten->data + i, sizeof(day));
+		series_encode_day(&commit->task->series.series[day.series], day.utc_day,
+				  &commit->task->page);
+		if (commit->task->page.len == 0)
+			say_page(commit, "h/%" PRIu32 "/%" PRId64, day.series, day.utc_day);
+		commit->task->page.len = 0;
+	}
+	forgotten->len = 0;
+}
+
 static void put_counts(struct buffer *out, const struct counts *counts)
 {
 	for (int i = 0; i < CLASS_COUNT; i++)
@@ -100,6 +119,7 @@ static void commit_rest(const struct commit *commit)
 	buffer_put_signed(&task->page, task->max_ms);
 	buffer_put_signed(&task->page, task->aligned_ms);
 	buffer_put_signed(&task->page, task->window.now_ms);
+	buffer_put_signed(&task->page, task->forgotten_ms);
 	buffer_put_unsigned(&task->page, task->join.folded_early_count);
 	buffer_put_unsigned(&task->page, task->window.frozen_count);
 	buffer_put_unsigned(&task->page, task->input_count);
@@ -114,7 +134,18 @@ void task_commit(struct task *task, task_page_sink *sink, void *ctx)
 	task->page.len = 0;
 	commit_people(&commit);
 	commit_series(&commit);
+	commit_forgotten(&commit);
 	commit_rest(&commit);
+}
+
+/* TIME_NONE, or a time that an event can have. */
+static int64_t get_time(struct reader *reader)
+{
+	const int64_t year_10000_ms = INT64_C(253402300800000);
+	int64_t time_ms = reader_signed(reader);
+	if (time_ms != TIME_NONE && (time_ms < 0 || time_ms >= year_10000_ms))
+		reader->failed = true;
+	return time_ms;
 }
 
 static bool restore_rest(struct task *task, struct slice bytes)
@@ -124,9 +155,10 @@ static bool restore_rest(struct task *task, struct slice bytes)
 	if (reader.failed || page_bits < people_page_bits(task->people) || page_bits >= 40)
 		return false;
 	people_set_page_bits(task->people, (unsigned)page_bits);
-	task->max_ms = reader_signed(&reader);
-	task->aligned_ms = reader_signed(&reader);
-	task->window.now_ms = reader_signed(&reader);
+	task->max_ms = get_time(&reader);
+	task->aligned_ms = get_time(&reader);
+	task->window.now_ms = get_time(&reader);
+	task->forgotten_ms = get_time(&reader);
 	task->join.folded_early_count = reader_unsigned(&reader);
 	task->window.frozen_count = reader_unsigned(&reader);
 	uint64_t input_count = reader_unsigned(&reader);
@@ -180,7 +212,8 @@ static bool restore_page(struct task *task, const struct stored_page *page)
 	if (kind == 's')
 		return series_decode(&task->series, page->bytes);
 	if (kind == 'p')
-		return people_decode_page(task->people, page->bytes);
+		return people_decode_page(task->people, page->bytes, &task->series,
+					  task->window.now_ms);
 	uint32_t series = series_number(page->name);
 	if (series >= task->series.count)
 		return false;
@@ -207,7 +240,12 @@ const char *task_restore(struct task *task, struct stored_page *pages, size_t pa
 	for (size_t i = 0; i < page_count; i++)
 		if (!restore_page(task, &pages[i]))
 			return pages[i].name.data;
+	uint32_t unsound = series_find_unsound(&task->series);
+	for (size_t i = 0; i < page_count && unsound != SERIES_NONE; i++)
+		if (pages[i].name.data[0] == 's' && series_number(pages[i].name) == unsound)
+			return pages[i].name.data;
 	restore_zones(task);
+	task_forget_history(task);
 	window_mark_changed(&task->window);
 	return NULL;
 }

@@ -104,12 +104,6 @@ struct task_sink bulletin_sink(struct bulletin *bulletin)
 	return (struct task_sink){put_names, put_reports, put_window, put_span, bulletin};
 }
 
-void dead_letter_put_header(struct buffer *headers, struct slice name, struct slice value)
-{
-	buffer_put_text(headers, name);
-	buffer_put_text(headers, value);
-}
-
 static void put_optional(struct buffer *out, struct slice text)
 {
 	buffer_put_unsigned(out, text.data != NULL);
@@ -120,6 +114,18 @@ static void put_optional(struct buffer *out, struct slice text)
 static struct slice get_optional(struct reader *reader)
 {
 	return reader_unsigned(reader) ? reader_text(reader) : (struct slice){NULL, 0};
+}
+
+void dead_letter_put_header(struct buffer *headers, struct slice name, struct slice value)
+{
+	buffer_put_text(headers, name);
+	put_optional(headers, value);
+}
+
+void dead_letter_get_header(struct reader *headers, struct slice *name, struct slice *value)
+{
+	*name = reader_text(headers);
+	*value = get_optional(headers);
 }
 
 void bulletin_put_dead(struct bulletin *bulletin, const struct dead_letter *letter)

@@ -40,7 +40,7 @@ void bulletin_put_parents(struct bulletin *bulletin, struct slice ad, const stru
 /* A sink for task_collect that writes into the bulletin. */
 struct task_sink bulletin_sink(struct bulletin *bulletin);
 
-/* A late or rejected record. `headers` is written by bulletin_put_header. Texts are borrowed. */
+/* A late or rejected record. `headers` is written by dead_letter_put_header. Texts are borrowed. */
 struct dead_letter {
 	uint64_t sequence; /* of the worker, growing by 1 */
 	struct slice key;  /* data NULL: absent */
@@ -48,7 +48,9 @@ struct dead_letter {
 	struct slice headers;
 };
 
+/* A value that is absent (data NULL) stays so. */
 void dead_letter_put_header(struct buffer *headers, struct slice name, struct slice value);
+void dead_letter_get_header(struct reader *headers, struct slice *name, struct slice *value);
 void bulletin_put_dead(struct bulletin *bulletin, const struct dead_letter *letter);
 
 /* Hands every note to its call. A reader sets the calls of those kinds that its bulletins hold. */

@@ -12,6 +12,7 @@
 
 enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_COUNT };
 enum { QUEUE_RECORDS = 200000, QUEUE_BYTES = 256 << 20, PAUSE_MS = 5, IDLE_MS = 100, ROWS_PER_TURN = 5000 };
+enum { WAITING_BYTES = 64 << 20 };
 
 struct channel {
 	struct ring up;   /* bulletins of the worker */
@@ -20,7 +21,10 @@ struct channel {
 	uint32_t task;    /* that its notes speak of now; publisher's thread only */
 	struct bulletin *parents; /* being written; publisher's thread only */
 	int64_t position_ms;      /* of the worker's last bulletin; publisher's thread only */
+	int64_t now_ms;           /* T of the bulletin that is being read; publisher's thread only */
 	_Atomic uint64_t dead_delivered; /* written by the publisher: licenses a commit behind it */
+	_Atomic size_t dead_bytes;       /* the same: letters that wait for Kafka */
+	_Atomic size_t up_bytes;         /* bulletins in `up` */
 };
 
 struct publisher {
@@ -62,7 +66,6 @@ static void report(void *ctx, const struct kafka_report *report)
 	if (report->topic == TOPIC_DEAD) {
 		dead_letters_report(publisher->dead, report);
 	} else if (!report->is_delivered) {
-		log_error("a row was not delivered", "why=%s", log_quoted(report->why).text);
 		publisher->is_row_lost |= !report->is_final;
 	}
 }
@@ -182,13 +185,15 @@ static void set_caught_up(struct publisher *publisher, uint32_t task, bool is_ca
 		publisher->held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms;
 }
 
-/* A task that was read back starts anew here, and may have missed what became of ads meanwhile. */
+/* A task that was read back starts anew here, and may have missed what became of ads meanwhile. Other tasks
+ * may have forgotten what it says of times before `retention`: that stays as it is in the topic. */
 static void take_mark(void *ctx, enum note_kind kind)
 {
 	struct publisher *publisher = ctx;
 	set_caught_up(publisher, publisher->reading->task, kind == NOTE_CAUGHT_UP);
 	if (kind == NOTE_CAUGHT_UP)
 		return;
+	merger_freeze(publisher->merger, publisher->reading->now_ms);
 	merger_drop_task(publisher->merger, publisher->reading->task);
 	merger_each_parents(publisher->merger, put_parents, publisher->reading);
 }
@@ -226,6 +231,15 @@ static void hand_down(struct publisher *publisher)
 	}
 }
 
+/* How much waits for Kafka is said before a bulletin that was read no longer counts as in the ring. */
+static void say_waiting(struct publisher *publisher, size_t worker, size_t read_bytes)
+{
+	struct channel *channel = &publisher->channels[worker];
+	atomic_store_explicit(&channel->dead_bytes, dead_letters_bytes(publisher->dead, worker),
+			      memory_order_relaxed);
+	atomic_fetch_sub_explicit(&channel->up_bytes, read_bytes, memory_order_relaxed);
+}
+
 /* Reads what the workers made known. Returns whether there was anything. */
 static bool read_bulletins(struct publisher *publisher)
 {
@@ -238,10 +252,14 @@ static bool read_bulletins(struct publisher *publisher)
 		struct bulletin *bulletin;
 		while ((bulletin = ring_take(&publisher->reading->up))) {
 			is_any = true;
+			publisher->reading->now_ms = bulletin->now_ms;
 			bulletin_read(bulletin, &reader);
 			publisher->reading->position_ms = bulletin->position_ms;
 			if (bulletin->now_ms != TIME_NONE)
 				merger_advance(publisher->merger, bulletin->now_ms);
+			if (publisher->caught_up_count >= publisher->task_count)
+				merger_freeze(publisher->merger, bulletin->now_ms);
+			say_waiting(publisher, i, bulletin->notes.len);
 			bulletin_destroy(bulletin);
 		}
 	}
@@ -293,7 +311,7 @@ static size_t publish_rows(struct publisher *publisher, int64_t now_ms)
 	uint64_t floor = wall_micros();
 	uint64_t stored = atomic_load_explicit(&publisher->shared->revision_floor, memory_order_relaxed);
 	size_t limit = publisher->stop_by_ms ? ROWS_PER_TURN : rows_allowed(publisher, now_ms);
-	int64_t due_ms = publisher->stop_by_ms ? INT64_MAX / 2 : now_ms;
+	int64_t due_ms = publisher->stop_by_ms ? MERGER_AT_ONCE : now_ms;
 	size_t rows = merger_publish(publisher->merger, due_ms, limit, floor > stored ? floor : stored,
 				     send_row, publisher);
 	atomic_store_explicit(&publisher->shared->revision, merger_revision(publisher->merger),
@@ -318,9 +336,11 @@ static void turn(struct publisher *publisher)
 	forget_sometimes(publisher, loop_now_ms());
 	dead_letters_send(publisher->dead, publisher->out);
 	kafka_out_poll(publisher->out, 0);
-	for (size_t i = 0; i < publisher->worker_count; i++)
+	for (size_t i = 0; i < publisher->worker_count; i++) {
+		say_waiting(publisher, i, 0);
 		atomic_store_explicit(&publisher->channels[i].dead_delivered,
 				      dead_letters_delivered(publisher->dead, i), memory_order_release);
+	}
 	bool is_pending = dead_letters_waiting(publisher->dead) || kafka_out_pending(publisher->out);
 	loop_run_once(publisher->loop, is_busy ? 0 : is_pending ? PAUSE_MS : IDLE_MS);
 }
@@ -375,13 +395,21 @@ bool publisher_stop(struct publisher *publisher, int timeout_ms)
 
 bool publisher_has_room(struct publisher *publisher, size_t worker)
 {
-	return ring_has_room(&publisher->channels[worker].up);
+	struct channel *channel = &publisher->channels[worker];
+	size_t waiting_bytes = atomic_load_explicit(&channel->dead_bytes, memory_order_relaxed) +
+			       atomic_load_explicit(&channel->up_bytes, memory_order_relaxed);
+	return waiting_bytes <= WAITING_BYTES && ring_has_room(&channel->up);
 }
 
 bool publisher_put(struct publisher *publisher, size_t worker, struct bulletin *bulletin)
 {
-	if (!ring_put(&publisher->channels[worker].up, bulletin))
+	struct channel *channel = &publisher->channels[worker];
+	size_t bytes = bulletin->notes.len;
+	atomic_fetch_add_explicit(&channel->up_bytes, bytes, memory_order_relaxed);
+	if (!ring_put(&channel->up, bulletin)) {
+		atomic_fetch_sub_explicit(&channel->up_bytes, bytes, memory_order_relaxed);
 		return false;
+	}
 	loop_wake(publisher->loop);
 	return true;
 }

@@ -28,6 +28,7 @@ static void merge(struct arrival *arrival)
 	task_advance(arrival->task, arrival->task->max_ms);
 	merger_advance(arrival->merger, arrival->task->max_ms);
 	task_merge(arrival->task, 0, arrival->merger);
+	merger_freeze(arrival->merger, arrival->task->max_ms);
 	task_confirm(arrival->task, arrival->task->max_ms);
 }
 

@@ -5,16 +5,22 @@
 
 /* A claim that holds, in a table by click. */
 struct claims {
-	struct gathered_claim *slots; /* id_len 0: free */
+	struct gathered_claim *slots; /* claim.id_len 0: free */
 	struct slice *ids;
 	size_t size;
+};
+
+/* The series that a gather's facts name. */
+struct source {
+	const struct series_table *table;
+	uint32_t *series; /* [series there]: series here */
 };
 
 struct entry {
 	struct key128 person;
 	const struct gathered *gathered;
 	struct slice id;
-	uint32_t gather;
+	const struct source *source;
 };
 
 struct fold_all {
@@ -23,7 +29,7 @@ struct fold_all {
 	const struct config *config;
 	const unsigned char *identity_key;
 	struct claims claims;
-	uint32_t **series; /* [gather][series there]: series here */
+	struct source *sources; /* [gather] */
 	struct merger *merger;
 	int64_t now_ms;
 };
@@ -39,7 +45,8 @@ struct fold_worker {
 	size_t entry_count;
 	size_t entry_capacity;
 	uint32_t *seen; /* a table of the ids of one person: entry numbers + 1 */
-	size_t seen_size;
+	size_t seen_size; /* for this person, a power of two */
+	size_t seen_capacity;
 	uint64_t duplicate_count;
 };
 
@@ -53,7 +60,7 @@ static void *allocate(size_t count, size_t size)
 static struct gathered_claim *claim_slot(const struct claims *claims, struct key128 click)
 {
 	size_t at = click.high & (claims->size - 1);
-	while (claims->slots[at].id_len && !key128_equal(claims->slots[at].click, click))
+	while (claims->slots[at].claim.id_len && !key128_equal(claims->slots[at].click, click))
 		at = (at + 1) & (claims->size - 1);
 	return &claims->slots[at];
 }
@@ -62,12 +69,8 @@ static void put_claim(struct claims *claims, const struct gathered_claim *claim,
 {
 	struct gathered_claim *slot = claim_slot(claims, claim->click);
 	struct slice *slot_id = &claims->ids[slot - claims->slots];
-	if (slot->id_len) {
-		if (claim->time_ms > slot->time_ms)
-			return;
-		if (claim->time_ms == slot->time_ms && slice_compare(id, *slot_id) >= 0)
-			return;
-	}
+	if (slot->claim.id_len && claim_compare(&claim->claim, id, &slot->claim, *slot_id) >= 0)
+		return;
 	*slot = *claim;
 	*slot_id = id;
 }
@@ -87,7 +90,8 @@ static void resolve_claims(struct fold_all *all)
 		const struct gathered_claim *claims = (const void *)gather->claims.data;
 		for (size_t j = 0; j < gather->claims.len / sizeof(*claims); j++)
 			put_claim(&all->claims, &claims[j],
-				  (struct slice){gather->claim_ids.data + claims[j].id_at, claims[j].id_len});
+				  (struct slice){gather->claim_ids.data + claims[j].id_at,
+						 claims[j].claim.id_len});
 	}
 }
 
@@ -138,12 +142,13 @@ static void intern_series(const struct fold_all *all, struct task *task)
 static void map_series(struct fold_all *all, struct task *task)
 {
 	intern_series(all, task);
-	all->series = allocate(all->gather_count, sizeof(*all->series));
+	all->sources = allocate(all->gather_count, sizeof(*all->sources));
 	for (size_t i = 0; i < all->gather_count; i++) {
 		const struct series_table *table = &all->gathers[i]->task->series;
-		all->series[i] = allocate(table->count, sizeof(**all->series));
+		uint32_t *series = allocate(table->count, sizeof(*series));
+		all->sources[i] = (struct source){table, series};
 		for (uint32_t at = 0; at < table->count; at++)
-			all->series[i][at] =
+			series[at] =
 				series_intern(&task->series, table->series[at].level, table->series[at].id,
 					      table->series[at].is_organic);
 	}
@@ -168,29 +173,30 @@ static void put_parents(const struct fold_all *all, struct task *task)
 	}
 }
 
-static struct fact fact_here(const struct fold_all *all, const struct entry *entry)
+static struct fact fact_here(const struct entry *entry)
 {
 	struct fact fact = entry->gathered->fact;
-	fact.ad = fact.ad == SERIES_NONE ? SERIES_NONE : all->series[entry->gather][fact.ad];
-	fact.organic = all->series[entry->gather][fact.organic];
+	fact.ad = fact.ad == SERIES_NONE ? SERIES_NONE : entry->source->series[fact.ad];
+	fact.organic = entry->source->series[fact.organic];
 	return fact;
 }
 
-static int compare_times(const struct entry *a, const struct entry *b)
+static int compare_facts(const struct entry *a, const struct entry *b)
 {
 	const struct fact *left = &a->gathered->fact, *right = &b->gathered->fact;
 	if (left->time_ms != right->time_ms)
 		return left->time_ms < right->time_ms ? -1 : 1;
 	if (left->rank != right->rank)
 		return left->rank < right->rank ? -1 : 1;
-	return slice_compare(a->id, b->id);
+	int order = slice_compare(a->id, b->id);
+	return order ? order : fact_compare_content(left, a->source->table, right, b->source->table);
 }
 
 static int compare_entries(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;
 	int order = key128_compare(a->person, b->person);
-	return order ? order : compare_times(a, b);
+	return order ? order : compare_facts(a, b);
 }
 
 static void push_entry(struct fold_worker *worker, const struct entry *entry)
@@ -209,13 +215,13 @@ static void find_entries(struct fold_worker *worker)
 	const struct fold_all *all = worker->all;
 	for (uint32_t i = 0; i < all->gather_count; i++) {
 		size_t at = 0;
-		struct entry entry = {.gather = i};
+		struct entry entry = {.source = &all->sources[i]};
 		while ((entry.gathered = gather_next(all->gathers[i], &at, &entry.id))) {
 			entry.person = entry.gathered->key;
 			if (entry.gathered->fact.is_by_click) {
 				const struct gathered_claim *claim = claim_slot(&all->claims, entry.person);
-				if (claim->id_len)
-					entry.person = claim->user;
+				if (claim->claim.id_len)
+					entry.person = claim->claim.person;
 			}
 			if (entry.person.low % worker->worker_count == worker->number)
 				push_entry(worker, &entry);
@@ -240,13 +246,14 @@ static void forget_seen(struct fold_worker *worker, size_t count)
 	size_t size = 16;
 	while (size < 2 * count)
 		size *= 2;
-	if (size > worker->seen_size) {
+	if (size > worker->seen_capacity) {
 		free(worker->seen);
 		worker->seen = allocate(size, sizeof(*worker->seen));
-		worker->seen_size = size;
+		worker->seen_capacity = size;
 	} else {
-		memset(worker->seen, 0, worker->seen_size * sizeof(*worker->seen));
+		memset(worker->seen, 0, size * sizeof(*worker->seen));
 	}
+	worker->seen_size = size;
 }
 
 static void fold_person(struct fold_worker *worker, size_t begin, size_t end)
@@ -260,7 +267,7 @@ static void fold_person(struct fold_worker *worker, size_t begin, size_t end)
 			worker->duplicate_count++;
 			continue;
 		}
-		struct fact fact = fact_here(worker->all, &worker->entries[i]);
+		struct fact fact = fact_here(&worker->entries[i]);
 		task->steps.count = 0;
 		fold_event(&ctx, &worker->ladder, &fact, &task->steps);
 		window_apply(&task->window, &task->steps, fact.time_ms);
@@ -389,8 +396,8 @@ int64_t replay_fold(struct gather *const *gathers, size_t gather_count, size_t w
 	merge_names(&all);
 	fold_and_merge(&all, worker_count, counts, frozen_count);
 	for (size_t i = 0; i < gather_count; i++)
-		free(all.series[i]);
-	free(all.series);
+		free(all.sources[i].series);
+	free(all.sources);
 	free(all.claims.slots);
 	free(all.claims.ids);
 	return all.now_ms;

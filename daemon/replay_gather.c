@@ -53,8 +53,11 @@ static void gather_fact(struct gather *gather, const struct event *event)
 	gather->facts.len += padded(event->id.len);
 	if (event->user.len == 0 || event->click_id.len == 0)
 		return;
-	struct gathered_claim claim =
-		{click, gathered.key, event->ts_ms, gather->claim_ids.len, event->id.len};
+	struct gathered_claim claim = {
+		.click = click,
+		.claim = {gathered.key, event->ts_ms, (uint32_t)event->id.len, claim_tie(event->user)},
+		.id_at = gather->claim_ids.len,
+	};
 	buffer_put(&gather->claims, &claim, sizeof(claim));
 	buffer_put(&gather->claim_ids, event->id.data, event->id.len);
 }

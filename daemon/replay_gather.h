@@ -21,10 +21,8 @@ struct gathered {
 /* Somebody names himself together with a click. */
 struct gathered_claim {
 	struct key128 click;
-	struct key128 user;
-	int64_t time_ms;
+	struct claim claim;
 	size_t id_at; /* in claim_ids */
-	size_t id_len;
 };
 
 struct gather {

@@ -8,12 +8,13 @@
 
 enum {
 	PREFETCH_BYTES = 64 << 20,
-	START_TIMEOUT_MS = 10000,
+	START_TIMEOUT_MS = 3000,
 	START_AGAIN_MS = 1000,
 	POLL_EVERY_MS = 500,
 	IDLE_MS = 50,
 	LAST_COMMIT_MS = 6000,
 	BATCHES_PER_TURN = 16,
+	BULLETIN_BYTES_MAX = 8 << 20,
 };
 
 void worker_fail(struct worker *worker, int exit_code)
@@ -210,9 +211,8 @@ static bool start_reading(struct worker *worker)
 	struct kafka_error error;
 	if (!kafka_in_start(worker->in, offsets, START_TIMEOUT_MS, &error)) {
 		log_warn("reading cannot begin yet", "why=%s", log_quoted(error.text).text);
-		if (error.fault != KAFKA_FAULT_RETRY)
-			worker_fail(worker,
-				    error.fault == KAFKA_FAULT_DENIED ? EXIT_NO_PERMISSION : EXIT_CONFIG);
+		if (error.fault == KAFKA_FAULT_DENIED && !worker->has_read)
+			worker_fail(worker, EXIT_NO_PERMISSION);
 		worker->start_due_ms = loop_now_ms() + START_AGAIN_MS;
 		return false;
 	}
@@ -227,7 +227,7 @@ static size_t read_batches(struct worker *worker)
 	for (int i = 0; i < BATCHES_PER_TURN; i++) {
 		size_t batch = worker_read(worker);
 		count += batch;
-		if (batch == 0)
+		if (batch == 0 || worker->bulletin->notes.len > BULLETIN_BYTES_MAX)
 			break;
 	}
 	return count;

@@ -19,29 +19,52 @@ static void put_header(struct buffer *headers, const char *name, struct slice va
 	dead_letter_put_header(headers, slice_from(name), value);
 }
 
+/* Ours would be of an earlier burial. */
 static void copy_header(void *ctx, const char *name, struct slice value)
 {
-	put_header(ctx, name, value);
+	if (strncmp(name, "ladderd.", strlen("ladderd.")) != 0)
+		put_header(ctx, name, value);
 }
 
-/* The original headers, then ours. */
-static void put_headers(struct worker *worker, const char *reason, const char *detail, struct buffer *headers)
+/* What is dead of the record that is being decoded. */
+struct burial {
+	struct worker *worker;
+	size_t item_count;
+	const char *reason; /* of the first item, and its detail */
+	char detail[200];
+};
+
+static void put_detail(const struct burial *burial, struct buffer *headers)
+{
+	char detail[sizeof(burial->detail) + 40];
+	if (burial->item_count > 1)
+		snprintf(detail, sizeof(detail), "%s (first of %zu items)", burial->detail,
+			 burial->item_count);
+	else
+		snprintf(detail, sizeof(detail), "%s", burial->detail);
+	put_header(headers, "ladderd.detail", slice_from(detail));
+}
+
+/* Ours, then the original ones. */
+static void put_headers(const struct burial *burial, struct buffer *headers)
 {
 	char number[24];
-	kafka_in_headers(worker->record->handle, copy_header, headers);
-	put_header(headers, "ladderd.reason", slice_from(reason));
+	const struct worker *worker = burial->worker;
+	put_header(headers, "ladderd.reason", slice_from(burial->reason));
 	put_header(headers, "ladderd.topic", slice_from(topic_of(worker, worker->input)));
 	snprintf(number, sizeof(number), "%" PRIu32, worker->task->number);
 	put_header(headers, "ladderd.partition", slice_from(number));
 	snprintf(number, sizeof(number), "%" PRId64, worker->record->offset);
 	put_header(headers, "ladderd.offset", slice_from(number));
-	put_header(headers, "ladderd.detail", slice_from(detail));
+	put_detail(burial, headers);
+	kafka_in_headers(worker->record->handle, copy_header, headers);
 }
 
-static void bury(struct worker *worker, const char *reason, const char *detail)
+static void bury(const struct burial *burial)
 {
+	struct worker *worker = burial->worker;
 	struct buffer headers = {0};
-	put_headers(worker, reason, detail, &headers);
+	put_headers(burial, &headers);
 	bool is_redacted = worker_config(worker)->dead_letters == CONFIG_DEAD_LETTERS_REDACT;
 	bulletin_put_dead(worker->bulletin, &(struct dead_letter){
 						    .sequence = ++worker->dead_sequence,
@@ -51,6 +74,14 @@ static void bury(struct worker *worker, const char *reason, const char *detail)
 						    .headers = buffer_slice(&headers),
 					    });
 	buffer_destroy(&headers);
+}
+
+static void note_dead(struct burial *burial, const char *reason, const char *detail)
+{
+	if (burial->item_count++ > 0)
+		return;
+	burial->reason = reason;
+	snprintf(burial->detail, sizeof(burial->detail), "%s", detail);
 }
 
 static const char *detail_of(const struct verdict *verdict)
@@ -63,30 +94,37 @@ static const char *detail_of(const struct verdict *verdict)
 
 static void take_event(void *ctx, const struct event *event, struct slice item)
 {
-	struct worker *worker = ctx;
+	struct burial *burial = ctx;
+	struct worker *worker = burial->worker;
 	(void)item;
 	struct verdict verdict =
 		task_event(worker->task->task, worker->input, event,
 			   worker_config(worker)->kafka.inputs.items[worker->input].types, worker->wall_ms);
 	if (verdict.class == CLASS_REJECTED)
-		bury(worker, reason_name(verdict.reason), detail_of(&verdict));
+		note_dead(burial, reason_name(verdict.reason), detail_of(&verdict));
 	else if (verdict.class == CLASS_LATE)
-		bury(worker, class_name(verdict.class), detail_of(&verdict));
+		note_dead(burial, class_name(verdict.class), detail_of(&verdict));
 }
 
 static void take_reject(void *ctx, enum reason reason, const char *detail, struct slice item)
 {
-	struct worker *worker = ctx;
+	struct burial *burial = ctx;
+	struct worker *worker = burial->worker;
 	(void)item;
 	task_count_rejected(worker->task->task, worker->input, reason);
-	bury(worker, reason_name(reason), detail);
+	note_dead(burial, reason_name(reason), detail);
 }
 
+/* One letter for a record, however many of its items are dead: each holds the whole record. */
 static void take_record(void *ctx, const struct kafka_record *record)
 {
 	struct worker *worker = ctx;
+	struct burial burial = {.worker = worker};
 	worker->record = record;
-	decode_record(worker->decoder, record->value, &(struct decode_sink){take_event, take_reject, worker});
+	decode_record(worker->decoder, record->value,
+		      &(struct decode_sink){take_event, take_reject, &burial});
+	if (burial.item_count)
+		bury(&burial);
 	input_of(worker->task, worker->input)->offset = record->offset + 1;
 	worker->task->is_dirty = true;
 }
@@ -119,7 +157,8 @@ static bool has_problem(const struct worker_task *task, size_t input)
  * waited for. TIME_NONE: it has not begun. */
 static int64_t input_position_ms(const struct worker_task *task, size_t input)
 {
-	bool is_over = kafka_in_at_end(task->worker->in, input, (int32_t)task->number) || has_problem(task, input);
+	bool is_at_end = kafka_in_at_end(task->worker->in, input, (int32_t)task->number);
+	bool is_over = is_at_end || has_problem(task, input);
 	return is_over ? INT64_MAX : task->task->input_max_ms[input];
 }
 
@@ -140,7 +179,8 @@ static size_t read_input(struct worker_task *task, size_t input, size_t record_c
 	worker->task = task;
 	worker->input = input;
 	task_align(task->task, others_position_ms(task, input));
-	size_t count = kafka_in_consume(worker->in, input, (int32_t)task->number, record_count, take_record, worker);
+	size_t count =
+		kafka_in_consume(worker->in, input, (int32_t)task->number, record_count, take_record, worker);
 	struct worker_input *read = input_of(task, input);
 	if (count)
 		read->empty_since = 0;
@@ -149,8 +189,9 @@ static size_t read_input(struct worker_task *task, size_t input, size_t record_c
 	return count;
 }
 
-/* One of a task's inputs that may be read next: the hindmost in event time that has more to come. An input that
- * gave nothing just now, though its log goes on, keeps those back that are far ahead of it, for a while. */
+/* One of a task's inputs that may be read next: the hindmost in event time that has more to come.
+ * An input that gave nothing just now, though its log goes on, keeps those back that are far ahead
+ * of it, for a while. */
 static size_t next_input(const struct worker_task *task, const bool *is_drained)
 {
 	const struct worker *worker = task->worker;
@@ -168,8 +209,10 @@ static size_t next_input(const struct worker_task *task, const bool *is_drained)
 		next = i;
 		next_ms = position_ms;
 	}
-	bool is_ahead = awaited_ms != INT64_MAX &&
-			(awaited_ms == TIME_NONE || (next_ms != TIME_NONE && next_ms - awaited_ms > slack_ms(worker)));
+	if (awaited_ms == TIME_NONE)
+		return worker->input_count;
+	bool is_ahead = awaited_ms != INT64_MAX && next_ms != TIME_NONE &&
+			next_ms - awaited_ms > slack_ms(worker);
 	return is_ahead ? worker->input_count : next;
 }
 

@@ -12,7 +12,7 @@
 
 enum { BATCH_RECORDS = 256, PATIENCE_MS = 5000 };
 
-enum task_state { TASK_RESTORING, TASK_READING };
+enum task_state { TASK_RESTORING, TASK_READING, TASK_FAILED /* the daemon ends */ };
 
 /* One input of one task. */
 struct worker_input {

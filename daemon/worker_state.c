@@ -157,7 +157,10 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 		buffer_destroy(&meta);
 		return;
 	}
-	memcpy(commit_put_page(task->commit, name, bytes.len), bytes.data, bytes.len);
+	if (bytes.data)
+		memcpy(commit_put_page(task->commit, name, bytes.len), bytes.data, bytes.len);
+	else
+		commit_put_deletion(task->commit, name);
 }
 
 /* At most `bandwidth` on average: a large commit puts off the next. */
@@ -201,6 +204,7 @@ static void committed(void *ctx, enum ledger_result result, const char *error)
 	} else if (result == LEDGER_FAILED) {
 		log_error("a task cannot be committed", "task=%" PRIu32 " why=%s", task->number,
 			  log_quoted(error).text);
+		task->state = TASK_FAILED;
 		worker_fail(task->worker, EXIT_FAILED);
 	} else if (!task->is_dirty) {
 		tell_group(task);

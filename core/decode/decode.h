@@ -17,9 +17,10 @@
  * How an object is judged, the first that applies: type absent (missing_field) or not one of the five
  * (unknown_type); a required field absent (missing_field: id, ts, and user or click_id; click: ad;
  * message: direction; outcome: stage; spend: ad, from, to); a time that is none (bad_time, also
- * before 1970, after 9999, or to <= from); a text field over limits.id_bytes (too_large; the *_name
- * fields are cut to it at a character instead); any other field of this type with a value it cannot
- * have (bad_value). Fields that the type does not have are not looked at. null and "" are absent.
+ * before 1970, after 9999, to <= from, or a period of over 400 days); a text field over
+ * limits.id_bytes (too_large; the *_name fields are cut to it at a character instead); any other field
+ * of this type with a value it cannot have (bad_value; money beyond 10^12 units and an `ad` that begins
+ * with "organic:" too). Fields that the type does not have are not looked at. null and "" are absent.
  *
  * Why a line is rejected whole: bytes anywhere that are not UTF-8 (encoding), else a bracket that opens
  * beyond limits.depth before any other fault (too_large), else json.

@@ -20,14 +20,15 @@ _Static_assert(FIELD_COUNT < 32, "a set of fields is 32 bits");
 enum field_kind {
 	KIND_TYPE,
 	KIND_TEXT,      /* a string or the digits of an integer, at most limits.id_bytes */
-	KIND_NAME,      /* the same, cut to limits.id_bytes */
+	KIND_AD,        /* the same, but no id of a pseudo-ad */
+	KIND_NAME,      /* a text, cut to limits.id_bytes */
 	KIND_TIME,      /* int64_t milliseconds */
 	KIND_DIRECTION,
 	KIND_STAGE,
 	KIND_FLAG,      /* bool */
 	KIND_CONTENT,   /* uint32_t: the words of a string */
 	KIND_WORDS,     /* uint32_t: counts beyond it stay at its maximum */
-	KIND_MICROS,    /* int64_t */
+	KIND_MICROS,    /* int64_t, at most EVENT_MONEY_MAX_MICROS */
 	KIND_COUNT,     /* int64_t */
 	KIND_END
 };

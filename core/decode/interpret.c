@@ -88,6 +88,20 @@ static bool read_words(const struct token *token, uint32_t *word_count)
 	return true;
 }
 
+static bool read_money(const struct token *token, int64_t *micros)
+{
+	return token->kind <= TOKEN_REAL && decimal_parse_micros(token->text, micros) &&
+	       *micros <= EVENT_MONEY_MAX_MICROS;
+}
+
+/* The ids of the pseudo-ads of organic messages are nobody else's. */
+static bool is_ad_id(const struct token *token)
+{
+	static const char organic[] = "organic:";
+	const size_t len = sizeof(organic) - 1;
+	return is_text(token) && (token->text.len < len || memcmp(token->text.data, organic, len) != 0);
+}
+
 static bool read_value(const struct token *token, enum field_kind kind, void *member)
 {
 	bool is_string = token->kind == TOKEN_STRING;
@@ -103,9 +117,11 @@ static bool read_value(const struct token *token, enum field_kind kind, void *me
 	case KIND_WORDS:
 		return read_words(token, member);
 	case KIND_MICROS:
-		return token->kind <= TOKEN_REAL && decimal_parse_micros(token->text, member);
+		return read_money(token, member);
 	case KIND_COUNT:
 		return is_text(token) && decimal_parse_count(token->text, member);
+	case KIND_AD:
+		return is_ad_id(token);
 	default:
 		return is_text(token);
 	}
@@ -152,13 +168,15 @@ static bool read_times(const struct reading *reading, enum event_type type)
 		event->reported_at_ms = event->ts_ms;
 	if (event->from_ms >= event->to_ms)
 		return fail(reading->fault, REASON_bad_time, "to is not after from");
+	if (event->to_ms - event->from_ms > EVENT_PERIOD_MAX_MS)
+		return fail(reading->fault, REASON_bad_time, "from to to is more than 400 days");
 	return true;
 }
 
 static bool read_texts(const struct reading *reading, size_t id_bytes)
 {
-	uint32_t texts = reading->present & reading->fields->of_kind[KIND_TEXT];
-	for (uint32_t left = texts; left; left &= left - 1) {
+	uint32_t texts = reading->fields->of_kind[KIND_TEXT] | reading->fields->of_kind[KIND_AD];
+	for (uint32_t left = reading->present & texts; left; left &= left - 1) {
 		unsigned field = (unsigned)__builtin_ctz(left);
 		const struct token *token = &reading->capture->tokens[field];
 		if (!is_text(token))

@@ -192,6 +192,8 @@ static bool read_micros(struct value value, int64_t *micros)
 		return true;
 	if ((!is_text(value) && value.kind != VALUE_REAL) || !decimal_parse_micros(value.text, micros))
 		return false;
+	if (*micros > EVENT_MONEY_MAX_MICROS)
+		return false;
 	char *copy = calloc(1, value.text.len + 1);
 	CHECK(copy);
 	memcpy(copy, value.text.data, value.text.len);
@@ -309,7 +311,7 @@ static bool read_times(const struct object *object, struct event *event)
 	return read_time(find_value(object, "from"), &event->from_ms) &&
 	       read_time(find_value(object, "to"), &event->to_ms) &&
 	       (reported_at.kind == VALUE_ABSENT || read_time(reported_at, &event->reported_at_ms)) &&
-	       event->to_ms > event->from_ms;
+	       event->to_ms > event->from_ms && event->to_ms - event->from_ms <= EVENT_PERIOD_MAX_MS;
 }
 
 static struct slice cut(struct slice text, size_t len_max)
@@ -356,6 +358,8 @@ static enum reason read_texts(const struct object *object, size_t id_bytes, stru
 		else
 			*texts[i].to = value.text;
 	}
+	if (event->ad.len >= 8 && memcmp(event->ad.data, "organic:", 8) == 0)
+		return REASON_bad_value;
 	return reason;
 }
 

@@ -96,11 +96,7 @@ static uint32_t latest_touch(const struct fold *fold)
 
 static const struct touch *touch_of_click(const struct fold *fold)
 {
-	const struct ladder *ladder = fold->ladder;
-	for (size_t i = 0; fold->fact->click && i < ladder->fixed.touch_count; i++)
-		if (ladder->touches[i].click == fold->fact->click)
-			return &ladder->touches[i];
-	return NULL;
+	return fold->fact->click ? ladder_find_touch(fold->ladder, fold->fact->click) : NULL;
 }
 
 static uint32_t attributed_click(const struct fold *fold)
@@ -510,8 +506,11 @@ void fold_event(const struct fold_context *ctx, struct ladder *ladder, const str
 
 void fold_late_touch(struct ladder *ladder, const struct fact *fact)
 {
-	if (ladder->fixed.touch_ms == TIME_NONE || ladder->fixed.touch_ms <= fact->time_ms)
-		touch(ladder, fact);
-	else if (fact->click)
+	if (ladder->fixed.touch_ms < fact->time_ms) {
+		ladder->fixed.touch_ms = fact->time_ms;
+		ladder->fixed.touch_ad = fact->ad;
+	}
+	const struct touch *known = fact->click ? ladder_find_touch(ladder, fact->click) : NULL;
+	if (fact->click && (!known || known->time_ms < fact->time_ms))
 		ladder_set_touch(ladder, fact->click, fact->time_ms, fact->ad);
 }

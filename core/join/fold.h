@@ -19,8 +19,8 @@ struct fold_context {
 void fold_event(const struct fold_context *ctx, struct ladder *ladder, const struct fact *fact,
 		struct step_list *out);
 
-/* A touch that came too late for its place in the order: it is known from now on, and no number
- * changes by it. */
+/* A touch that came too late for its place in the order: it is known from now on, where no newer one
+ * is, and no number changes by it. */
 void fold_late_touch(struct ladder *ladder, const struct fact *fact);
 
 #endif

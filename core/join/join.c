@@ -154,7 +154,7 @@ static void keep_tail_short(struct join *join, struct person *person)
 	if (person->fact_count <= join->options->max_tail)
 		return;
 	size_t excess = person->fact_count - join->options->max_tail;
-	person->horizon_ms = person->facts[excess - 1].time_ms;
+	person_set_horizon(person, excess - 1);
 	fold_in(join, person, excess);
 	join->folded_early_count += excess;
 }
@@ -200,7 +200,7 @@ static void insert_fact(struct join *join, struct person *person, const struct f
 	end_change(join, person, at, out);
 }
 
-/* Of two facts with one id the first in order stays. */
+/* Of two facts with one id the first in order stays; but one that is folded over came too late for that. */
 static void resolve_duplicate(struct join *join, struct person *person, size_t known, const struct fact *fact,
 			      struct slice id, struct step_list *out)
 {
@@ -209,8 +209,8 @@ static void resolve_duplicate(struct join *join, struct person *person, size_t k
 	wanted.id_len = (uint16_t)id.len;
 	int order = fact_compare(&wanted, id.data, &person->facts[known], person->ids.data);
 	if (order == 0)
-		order = fact_compare_content(&wanted, &person->facts[known]);
-	if (order >= 0)
+		order = fact_compare_content(&wanted, join->series, &person->facts[known], join->series);
+	if (order >= 0 || person_has_passed(person, fact, id))
 		return;
 	size_t from = person_find_place(person, fact, id);
 	if (from > known)
@@ -229,7 +229,7 @@ static enum join_class add_fact(struct join *join, struct person *person, const 
 		resolve_duplicate(join, person, known, fact, id, out);
 		return JOIN_DUPLICATE;
 	}
-	if (fact->time_ms < person->horizon_ms)
+	if (person_has_passed(person, fact, id))
 		return JOIN_LATE;
 	insert_fact(join, person, fact, id, out);
 	keep_tail_short(join, person);
@@ -261,12 +261,12 @@ static void move_facts(struct join *join, uint64_t click, struct step_list *out)
 	struct person *from = &join->other, *to = &join->person;
 	for (size_t i = 0; i < from->fact_count;) {
 		struct fact fact = from->facts[i];
-		bool is_old = !ladder_is_empty(&to->prefix) && fact.time_ms < to->prefix.fixed.last_ms;
+		struct slice id = person_fact_id(from, &fact);
+		bool is_old = person_has_passed(to, &fact, id);
 		if (!follows_click(&fact, click) || (is_old && fact.rank != RANK_CLICK)) {
 			i++;
 			continue;
 		}
-		struct slice id = person_fact_id(from, &fact);
 		begin_change(join, from, i);
 		person_remove_fact(from, i);
 		end_change(join, from, i, out);
@@ -277,24 +277,19 @@ static void move_facts(struct join *join, uint64_t click, struct step_list *out)
 	}
 }
 
-static bool claims_before(const struct event *event, const struct person *click)
-{
-	if (click->claim.time_ms == TIME_NONE || event->ts_ms != click->claim.time_ms)
-		return click->claim.time_ms == TIME_NONE || event->ts_ms < click->claim.time_ms;
-	return slice_compare(event->id, buffer_slice(&click->claim_id)) < 0;
-}
-
 /* An event with both ids: its user claims its click, if nobody did so before. */
 static void claim_click(struct join *join, const struct event *event, struct key128 user, int64_t safe_ms,
 			struct step_list *out)
 {
 	struct key128 click = join_click_key(join, event->click_id);
 	load(join, &join->other, click);
-	if (!claims_before(event, &join->other))
+	struct claim before = join->other.claim;
+	struct claim claim = {.person = user, .time_ms = event->ts_ms, .tie = claim_tie(event->user)};
+	bool is_claimed = before.time_ms != TIME_NONE;
+	if (is_claimed && claim_compare(&claim, event->id, &before, buffer_slice(&join->other.claim_id)) >= 0)
 		return;
-	struct key128 owner = join->other.claim.time_ms == TIME_NONE ? click : join->other.claim.person;
-	join->other.claim.person = user;
-	join->other.claim.time_ms = event->ts_ms;
+	struct key128 owner = is_claimed ? before.person : click;
+	join->other.claim = claim;
 	join->other.claim_id.len = 0;
 	buffer_put(&join->other.claim_id, event->id.data, event->id.len);
 	store(join, &join->other);

@@ -5,11 +5,15 @@
  * Whatever order the facts come in, the sum of all steps is that of one fold over the sorted set:
  * an event at the end of a tail is one fold step; one in the middle takes back the steps of what
  * follows it and says them anew; a known id is a duplicate. Facts older than `lateness` are folded
- * into the prefix for good, but for the newest few.
+ * into the prefix for good, but for the newest few. What comes for a place that is folded over is late.
  *
  * A click id that came without a user is a person of its own, and remembers the claim with the
- * smallest (ts, id). Its facts move to whoever claims it, and on when a smaller claim comes. One
- * join per task, one thread. */
+ * smallest (ts, id). Its facts move to whoever claims it, and on when a smaller claim comes.
+ *
+ * Limits. A fact that moves to a claimant who has folded over its place stays whose it was; but a click
+ * becomes known to him, for what he does from then on. Of what is folded no id is kept: an event before
+ * a person's prefix is late, not a duplicate. A person has at most CONVERSATION_COUNT_MAX conversations
+ * and TOUCH_COUNT_MAX touches: beyond that the oldest are forgotten. One join per task, one thread. */
 #ifndef LADDER_JOIN_JOIN_H
 #define LADDER_JOIN_JOIN_H
 

@@ -26,6 +26,11 @@ enum event_stage {
 	STAGE_COUNT
 };
 
+/* The greatest amount of money of one event: 10^12 units of a currency, so that sums of them stay exact. */
+#define EVENT_MONEY_MAX_MICROS INT64_C(1000000000000000000)
+/* The longest period of a report: every hour of it becomes a row. */
+#define EVENT_PERIOD_MAX_MS (INT64_C(400) * 24 * 60 * 60 * 1000)
+
 enum reason {
 #define REASON(name, sentence) REASON_##name,
 #include "core/model/reasons.def"
@@ -52,12 +57,12 @@ struct event {
 	struct slice account;
 	struct slice campaign;
 	struct slice adset;
-	struct slice ad;        /* never empty on click and spend */
+	struct slice ad;        /* never empty on click and spend; never "organic:...", the pseudo-ads' ids */
 	struct slice campaign_name;
 	struct slice adset_name;
 	struct slice ad_name;
 	struct slice currency;  /* click, outcome, spend; else absent */
-	int64_t money_micros;   /* click: cost; outcome: value; spend: spend; never negative */
+	int64_t money_micros;   /* click: cost; outcome: value; spend: spend; 0 to EVENT_MONEY_MAX_MICROS */
 	int64_t from_ms;        /* spend: the period [from, to), from < to */
 	int64_t to_ms;
 	int64_t reported_at_ms; /* spend: defaults to ts_ms */

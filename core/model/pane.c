@@ -22,6 +22,17 @@ void pane_destroy(struct pane *pane)
 	free(pane);
 }
 
+/* Sums wrap, so that what was added can be taken back exactly whatever came between. */
+static int64_t add(int64_t sum, int64_t delta)
+{
+	return (int64_t)((uint64_t)sum + (uint64_t)delta);
+}
+
+static int64_t times(int64_t sum, int64_t sign)
+{
+	return (int64_t)((uint64_t)sum * (uint64_t)sign);
+}
+
 static size_t find_bin(const struct pane *pane, unsigned slot)
 {
 	size_t low = 0, high = pane->bin_count;
@@ -64,7 +75,7 @@ void pane_add(struct pane *pane, unsigned slot, int64_t delta)
 {
 	CHECK(slot < SLOT_WROTE);
 	if (slot < SLOT_COUNT)
-		pane->sums[slot] += delta;
+		pane->sums[slot] = add(pane->sums[slot], delta);
 	else if (delta)
 		add_bin(pane, slot, delta);
 }
@@ -72,7 +83,7 @@ void pane_add(struct pane *pane, unsigned slot, int64_t delta)
 void pane_add_pane(struct pane *pane, const struct pane *other, int64_t sign)
 {
 	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
-		pane->sums[slot] += sign * other->sums[slot];
+		pane->sums[slot] = add(pane->sums[slot], times(other->sums[slot], sign));
 	for (uint32_t i = 0; i < other->bin_count; i++)
 		add_bin(pane, other->bins[i].slot, sign * other->bins[i].count);
 }

@@ -134,8 +134,8 @@ static bool span_is_after(const struct span *a, const struct span *b)
 	return a->from_ms != b->from_ms ? a->from_ms > b->from_ms : a->to_ms > b->to_ms;
 }
 
-static struct cell *span_cell_at(struct merger *merger, struct cell_list *list, uint32_t entity,
-				 const struct span *span)
+/* Where the cell of a span is in its list, or belongs. */
+static size_t find_place(const struct cell_list *list, const struct span *span)
 {
 	size_t low = 0, high = list->count;
 	while (low < high) {
@@ -145,25 +145,51 @@ static struct cell *span_cell_at(struct merger *merger, struct cell_list *list, 
 		else
 			high = middle;
 	}
-	if (low < list->count && !span_is_after(&list->cells[low]->span, span))
-		return list->cells[low];
-	struct cell *cell = create_cell(merger, entity, span);
+	return low;
+}
+
+static struct cell_list *list_of(struct entity *entity, const struct span *span)
+{
+	return span->kind == SPAN_HOUR ? &entity->hours : &entity->days;
+}
+
+struct cell *cell_find(const struct merger *merger, uint32_t at, const struct span *span)
+{
+	struct entity *entity = &merger->entities[at];
+	if (span->kind == SPAN_WINDOW)
+		return entity->windows[span->window];
+	const struct cell_list *list = list_of(entity, span);
+	size_t place = find_place(list, span);
+	bool is_there = place < list->count && !span_is_after(&list->cells[place]->span, span);
+	return is_there ? list->cells[place] : NULL;
+}
+
+static void insert_cell(struct cell_list *list, struct cell *cell)
+{
+	size_t place = find_place(list, &cell->span);
 	cell_list_push(list, cell);
-	memmove(&list->cells[low + 1], &list->cells[low], (list->count - 1 - low) * sizeof(struct cell *));
-	list->cells[low] = cell;
-	return cell;
+	memmove(&list->cells[place + 1], &list->cells[place],
+		(list->count - 1 - place) * sizeof(struct cell *));
+	list->cells[place] = cell;
 }
 
 struct cell *cell_at(struct merger *merger, uint32_t at, const struct span *span)
 {
-	struct entity *entity = &merger->entities[at];
-	if (span->kind != SPAN_WINDOW)
-		return span_cell_at(merger, span->kind == SPAN_HOUR ? &entity->hours : &entity->days, at,
-				    span);
-	struct cell **place = &entity->windows[span->window];
-	if (!*place)
-		*place = create_cell(merger, at, span);
-	return *place;
+	struct cell *cell = cell_find(merger, at, span);
+	if (cell)
+		return cell;
+	cell = create_cell(merger, at, span);
+	if (span->kind == SPAN_WINDOW)
+		merger->entities[at].windows[span->window] = cell;
+	else
+		insert_cell(list_of(&merger->entities[at], span), cell);
+	return cell;
+}
+
+bool span_is_frozen(const struct merger *merger, const struct span *span)
+{
+	return merger->frozen_at_ms != TIME_NONE && span->kind != SPAN_WINDOW &&
+	       span->to_ms < merger->frozen_at_ms - merger->options->retention_ms;
 }
 
 void entity_each_cell(struct merger *merger, uint32_t at,
@@ -185,24 +211,25 @@ void cell_wait(struct merger *merger, struct cell *cell)
 		return;
 	cell->is_waiting = true;
 	bool is_window = cell->span.kind == SPAN_WINDOW;
-	cell_list_push(&merger->waiting[is_window ? cell->span.window : WINDOW_COUNT_MAX], cell);
+	cell_list_push(&merger->waiting[is_window ? cell->span.window : WAITING_HISTORY].cells, cell);
 }
 
-struct span cell_span(const struct merger *merger, const struct cell *cell)
+struct span span_bounds(const struct merger *merger, const struct span *span)
 {
-	struct span span = cell->span;
-	if (span.kind == SPAN_WINDOW) {
-		span.to_ms = merger->window_ends_ms[span.window];
-		span.from_ms = span.to_ms - merger->options->windows[span.window].length_ms;
+	struct span bounds = *span;
+	if (span->kind == SPAN_WINDOW) {
+		bounds.to_ms = merger->window_ends_ms[span->window];
+		bounds.from_ms = bounds.to_ms - merger->options->windows[span->window].length_ms;
 	}
-	return span;
+	return bounds;
 }
 
 static bool is_newer(const struct name_note *a, const struct name_note *b)
 {
 	if (a->time_ms != b->time_ms)
 		return a->time_ms > b->time_ms;
-	return a->time_ms != TIME_NONE && slice_compare(a->id, b->id) > 0;
+	int order = slice_compare(a->id, b->id);
+	return order ? order > 0 : slice_compare(a->text, b->text) > 0; /* as in names_note */
 }
 
 static struct slice own_text(const struct entity *ad, enum name_field field)

@@ -77,6 +77,16 @@ struct entity {
 	struct shown shown;
 };
 
+/* Cells that wait to be published, the oldest first. Those of a round go out before it is over; what changes
+ * meanwhile waits for the next, which begins `emit` after that. */
+struct waiting {
+	struct cell_list cells;
+	size_t round_count; /* what is left of the round */
+	int64_t due_ms;     /* no round begins before */
+};
+
+enum { WAITING_HISTORY = WINDOW_COUNT_MAX, WAITING_COUNT };
+
 struct merger {
 	const struct options *options;
 	struct entity *entities;
@@ -86,10 +96,11 @@ struct merger {
 	uint32_t index_size;
 	int64_t now_ms;                            /* T, TIME_NONE at first */
 	int64_t window_ends_ms[WINDOW_COUNT_MAX];
-	struct cell_list waiting[WINDOW_COUNT_MAX + 1]; /* by window, the last is history */
-	int64_t due_ms[WINDOW_COUNT_MAX + 1];
+	struct waiting waiting[WAITING_COUNT]; /* by window, the last is history */
+	size_t next_waiting;                   /* whose turn it is first */
 	uint64_t revision;
 	bool is_published_expected;
+	int64_t frozen_at_ms; /* T of merger_freeze, TIME_NONE at first */
 	struct buffer key;
 	struct buffer value;
 };
@@ -100,6 +111,9 @@ uint32_t entity_intern(struct merger *merger, struct entity_ref ref);
 void entity_destroy(struct entity *entity, size_t window_count);
 
 void cell_destroy(struct cell *cell); /* NULL is fine */
+
+/* The cell of a span; NULL if it is not there. */
+struct cell *cell_find(const struct merger *merger, uint32_t entity, const struct span *span);
 
 /* The cell of a span; made if it is not there. */
 struct cell *cell_at(struct merger *merger, uint32_t entity, const struct span *span);
@@ -114,7 +128,10 @@ void cell_list_push(struct cell_list *list, struct cell *cell);
 void cell_wait(struct merger *merger, struct cell *cell);
 
 /* A window's [from, to) as T has it, or the span's own. */
-struct span cell_span(const struct merger *merger, const struct cell *cell);
+struct span span_bounds(const struct merger *merger, const struct span *span);
+
+/* Whether an hour or a day takes no more changes (merger_freeze). */
+bool span_is_frozen(const struct merger *merger, const struct span *span);
 
 /* What the rows of an entity show; valid until names or parents change. */
 struct shown entity_shown(struct merger *merger, uint32_t entity);

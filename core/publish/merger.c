@@ -10,7 +10,7 @@ struct merger *merger_create(const struct options *options)
 	struct merger *merger = calloc(1, sizeof(*merger));
 	CHECK(merger);
 	merger->options = options;
-	merger->now_ms = TIME_NONE;
+	merger->now_ms = merger->frozen_at_ms = TIME_NONE;
 	return merger;
 }
 
@@ -20,8 +20,8 @@ void merger_destroy(struct merger *merger)
 		entity_destroy(&merger->entities[i], merger->options->window_count);
 	free(merger->entities);
 	free(merger->index);
-	for (size_t i = 0; i <= WINDOW_COUNT_MAX; i++)
-		free(merger->waiting[i].cells);
+	for (size_t i = 0; i < WAITING_COUNT; i++)
+		free(merger->waiting[i].cells.cells);
 	buffer_destroy(&merger->key);
 	buffer_destroy(&merger->value);
 	free(merger);
@@ -33,12 +33,18 @@ struct difference {
 	int64_t amounts[AMOUNT_COUNT];
 };
 
+/* Sums wrap, as those of panes do: what was added can be taken back exactly. */
+static int64_t wrap_add(int64_t sum, int64_t delta, int64_t sign)
+{
+	return (int64_t)((uint64_t)sum + (uint64_t)delta * (uint64_t)sign);
+}
+
 static void cell_add(struct merger *merger, struct cell *cell, const struct difference *difference,
 		     int64_t sign)
 {
 	pane_add_pane(&cell->sums, &difference->pane, sign);
 	for (int i = 0; i < AMOUNT_COUNT; i++)
-		cell->amounts[i] += sign * difference->amounts[i];
+		cell->amounts[i] = wrap_add(cell->amounts[i], difference->amounts[i], sign);
 	cell_wait(merger, cell);
 }
 
@@ -53,16 +59,18 @@ static void add_to_ad_and_parents(struct merger *merger, uint32_t ad, const stru
 	}
 }
 
-/* Brings what the ad's reports give to a span up to date. */
+/* Brings what the ad's reports give to a span up to date. Makes no cell to hold zeros. */
 static void refresh_amounts(struct merger *merger, uint32_t ad, const struct span *span)
 {
-	struct cell *cell = cell_at(merger, ad, span);
-	struct span bounds = cell_span(merger, cell);
+	if (span_is_frozen(merger, span))
+		return;
+	struct span bounds = span_bounds(merger, span);
 	struct difference difference = {0};
 	reports_sum(&merger->entities[ad].reports, bounds.from_ms, bounds.to_ms, difference.amounts);
+	const struct cell *cell = cell_find(merger, ad, span);
 	bool is_other = false;
 	for (int i = 0; i < AMOUNT_COUNT; i++) {
-		difference.amounts[i] -= cell->amounts[i];
+		difference.amounts[i] = wrap_add(difference.amounts[i], cell ? cell->amounts[i] : 0, -1);
 		is_other |= difference.amounts[i] != 0;
 	}
 	if (is_other)
@@ -94,24 +102,33 @@ static void refresh_windows(struct merger *merger, uint32_t ad)
 
 static bool report_equal(const struct report *a, const struct report *b)
 {
-	return a->from_ms == b->from_ms && a->to_ms == b->to_ms &&
+	return a->from_ms == b->from_ms && a->to_ms == b->to_ms && a->frozen_ms == b->frozen_ms &&
 	       memcmp(a->amounts, b->amounts, sizeof(a->amounts)) == 0;
 }
 
-/* Refreshes the history under every report of `some` that counts and is not in `others`. */
+/* Refreshes the history under every report of `some` that counts, is not in `others` and ended since
+ * since_ms. */
 static void refresh_changed(struct merger *merger, uint32_t ad, const struct reports *some,
-			    const struct reports *others)
+			    const struct reports *others, int64_t since_ms)
 {
 	size_t at = 0, other_at = 0;
 	const struct report *other = reports_next(others, &other_at);
 	for (const struct report *report; (report = reports_next(some, &at));) {
 		while (other && other->from_ms < report->from_ms)
 			other = reports_next(others, &other_at);
-		if (other && report_equal(report, other))
+		if (report->to_ms < since_ms || (other && report_equal(report, other)))
 			continue;
 		refresh_history(merger, ad, false, report->from_ms, report->to_ms);
 		refresh_history(merger, ad, true, report->from_ms, report->to_ms);
 	}
+}
+
+/* Tasks forget reports that ended before it: what those gave to history stays. */
+static int64_t forgotten_ms(const struct merger *merger, int64_t now_ms)
+{
+	if (now_ms == TIME_NONE)
+		return TIME_NONE;
+	return now_ms - merger->options->retention_ms - merger->options->lateness_ms;
 }
 
 static struct reports *reports_of_task(struct entity *entity, uint32_t task)
@@ -171,16 +188,19 @@ void merger_put_reports(struct merger *merger, uint32_t task, struct slice id, c
 	struct reports *place = reports_of_task(entity, task);
 	reports_destroy(place);
 	size_t at = 0;
-	for (const struct report *report; (report = reports_next(reports, &at));)
-		reports_put_best(place, report);
+	for (const struct report *report; (report = reports_next(reports, &at));) {
+		struct report frozen = *report;
+		frozen.frozen_ms = report->time_ms - merger->options->retention_ms;
+		reports_put_best(place, &frozen);
+	}
 	struct reports old = entity->reports;
 	entity->reports = (struct reports){0};
 	for (size_t i = 0; i < entity->task_report_count; i++)
 		for (size_t j = 0; j < entity->task_reports[i].reports.count; j++)
 			reports_put_best(&entity->reports, &entity->task_reports[i].reports.reports[j]);
 	struct reports now = entity->reports;
-	refresh_changed(merger, ad, &now, &old);
-	refresh_changed(merger, ad, &old, &now);
+	refresh_changed(merger, ad, &now, &old, TIME_NONE);
+	refresh_changed(merger, ad, &old, &now, forgotten_ms(merger, merger->now_ms));
 	refresh_windows(merger, ad);
 	reports_destroy(&old);
 }
@@ -188,7 +208,8 @@ void merger_put_reports(struct merger *merger, uint32_t task, struct slice id, c
 static void wait_again(struct merger *merger, struct cell *cell, void *ctx)
 {
 	(void)ctx;
-	cell_wait(merger, cell);
+	if (!span_is_frozen(merger, &cell->span))
+		cell_wait(merger, cell);
 }
 
 struct move {
@@ -199,6 +220,8 @@ struct move {
 static void move_cell(struct merger *merger, struct cell *cell, void *ctx)
 {
 	const struct move *move = ctx;
+	if (span_is_frozen(merger, &cell->span))
+		return;
 	struct difference difference = {.pane = cell->sums};
 	memcpy(difference.amounts, cell->amounts, sizeof(difference.amounts));
 	struct span span = cell->span;
@@ -217,6 +240,8 @@ static void empty_days(struct merger *merger, uint32_t ad)
 	struct cell_list *days = &merger->entities[ad].days;
 	for (size_t i = 0; i < days->count; i++) {
 		struct cell *cell = days->cells[i];
+		if (span_is_frozen(merger, &cell->span))
+			continue;
 		for (size_t j = 0; j < cell->part_count; j++)
 			pane_destroy(cell->parts[j].pane);
 		cell->part_count = 0;
@@ -233,6 +258,7 @@ static void change_parent(struct merger *merger, uint32_t ad, enum level level, 
 	if (old != ENTITY_NONE) {
 		move_numbers(merger, ad, old, -1);
 		unlink_ad(merger, ad, level);
+		entity_each_cell(merger, old, wait_again, NULL);
 	}
 	uint32_t parent = entity_intern(merger, (struct entity_ref){level, false, id});
 	link_ad(merger, ad, level, parent);
@@ -251,7 +277,7 @@ static void change_zone(struct merger *merger, uint32_t ad, const struct zone *z
 	empty_days(merger, ad);
 	merger->entities[ad].zone = zone;
 	struct reports none = {0}, now = merger->entities[ad].reports;
-	refresh_changed(merger, ad, &now, &none);
+	refresh_changed(merger, ad, &now, &none, TIME_NONE);
 }
 
 bool merger_put_names(struct merger *merger, struct slice id, const struct names *names)
@@ -330,6 +356,8 @@ static struct part *part_of_task(struct cell *cell, uint32_t task)
 static void put_part(struct merger *merger, uint32_t task, uint32_t entity, const struct span *span,
 		     const struct pane *pane, int64_t people)
 {
+	if (span_is_frozen(merger, span))
+		return;
 	struct cell *cell = cell_at(merger, entity, span);
 	struct part *part = part_of_task(cell, task);
 	if (people != part->people) {
@@ -464,6 +492,12 @@ void merger_advance(struct merger *merger, int64_t now_ms)
 		settle_history(merger);
 }
 
+void merger_freeze(struct merger *merger, int64_t now_ms)
+{
+	if (now_ms > merger->frozen_at_ms)
+		merger->frozen_at_ms = now_ms;
+}
+
 void merger_expect_published(struct merger *merger, bool is_expected)
 {
 	merger->is_published_expected = is_expected;
@@ -471,9 +505,10 @@ void merger_expect_published(struct merger *merger, bool is_expected)
 
 static void forget_cells(struct merger *merger, struct cell_list *list)
 {
-	int64_t before_ms = merger->now_ms - merger->options->retention_ms - merger->options->lateness_ms;
+	int64_t before_ms = forgotten_ms(merger, merger->frozen_at_ms);
 	size_t gone = 0;
-	while (gone < list->count && list->cells[gone]->span.to_ms < before_ms && !list->cells[gone]->is_waiting)
+	while (gone < list->count && list->cells[gone]->span.to_ms < before_ms &&
+	       !list->cells[gone]->is_waiting)
 		cell_destroy(list->cells[gone++]);
 	list->count -= gone;
 	if (gone)
@@ -482,7 +517,7 @@ static void forget_cells(struct merger *merger, struct cell_list *list)
 
 void merger_forget(struct merger *merger)
 {
-	for (uint32_t i = 0; merger->now_ms != TIME_NONE && i < merger->entity_count; i++) {
+	for (uint32_t i = 0; i < merger->entity_count; i++) {
 		forget_cells(merger, &merger->entities[i].hours);
 		forget_cells(merger, &merger->entities[i].days);
 	}

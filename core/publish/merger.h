@@ -10,7 +10,11 @@
  * level. So whatever is said again, late, or after an ad moved to another campaign, the cells are
  * right: only differences travel up.
  *
- * cell.sums = sum(cell.parts) at an ad; above, sum(sums of its ads). merger_check says the same in code.
+ * Hours and days that ended more than `retention` before T can be frozen (merger_freeze): they stay as
+ * they are.
+ *
+ * cell.sums = sum(cell.parts) at an ad; above, sum(sums of its ads) unless frozen. merger_check says the
+ * same in code.
  * One thread. Aborts where memory is missing. */
 #ifndef LADDER_PUBLISH_MERGER_H
 #define LADDER_PUBLISH_MERGER_H
@@ -39,7 +43,8 @@ struct parents merger_parents(const struct merger *merger, struct slice ad);
 typedef void merger_parents_sink(void *ctx, struct slice ad, const struct parents *parents);
 void merger_each_parents(const struct merger *merger, merger_parents_sink *sink, void *ctx);
 
-/* Every report that a task has of an ad. */
+/* Every report that a task has of an ad. A report gives nothing to times that lay more than `retention`
+ * before it. One that ended long before T and is no longer there was forgotten: history keeps it. */
 void merger_put_reports(struct merger *merger, uint32_t task, struct slice ad, const struct reports *reports);
 
 /* The total of a window, and the sum of an hour or a day. A day that the ad's account does not have (its
@@ -58,20 +63,27 @@ void merger_publish_again(struct merger *merger);
 /* Stream time T moves on: every window ends at its first multiple of slide after it. */
 void merger_advance(struct merger *merger, int64_t now_ms);
 
-/* Drops history that is older than `retention` and published: it takes no changes any more, and its last row stays
- * in the topic. */
+/* Freezes history as of a stream time: hours and days that ended more than `retention` before it take no
+ * more changes, not from tasks, reports, names or moves. Only while nobody is behind who may still say what
+ * he knew in time; never where every order of events shall give the same. */
+void merger_freeze(struct merger *merger, int64_t now_ms);
+
+/* Drops history that is frozen, a while longer so, and published: its last row stays in the topic. */
 void merger_forget(struct merger *merger);
 
 /* From now on (or no longer), windows that turn up empty are published once, with zeros: another run may
  * have published something else there. */
 void merger_expect_published(struct merger *merger, bool is_expected);
 
+#define MERGER_AT_ONCE (INT64_MAX / 2)
+
 /* A row as it goes out. `is_history` says for which of the two topics. False: no room now, the row
  * stays waiting. */
 typedef bool merger_row_sink(void *ctx, struct slice key, struct slice value, bool is_history);
 
-/* Publishes what changed and whose emit time has come (wall_ms, any steady clock), at most `row_limit` rows.
- * Revisions are greater than every one before and than revision_floor. Returns the number of rows. */
+/* Publishes what changed and whose emit time has come (wall_ms, any steady clock; MERGER_AT_ONCE: all of
+ * it has), at most `row_limit` rows. Windows and history take turns where that is little. Revisions are
+ * greater than every one before and than revision_floor. Returns the number of rows. */
 size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, uint64_t revision_floor,
 		      merger_row_sink *sink, void *ctx);
 

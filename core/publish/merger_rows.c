@@ -58,7 +58,7 @@ static struct row make_row(struct merger *merger, const struct cell *cell, enum 
 {
 	const struct entity *entity = &merger->entities[cell->entity];
 	struct shown shown = entity_shown(merger, cell->entity);
-	struct span span = cell_span(merger, cell);
+	struct span span = span_bounds(merger, &cell->span);
 	struct account_options account = options_account(merger->options, shown.parents[LEVEL_ACCOUNT]);
 	struct row row = {
 		.kind = span.kind == SPAN_WINDOW ? ROW_ROLLING : ROW_BUCKET,
@@ -111,41 +111,51 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 
 static int64_t emit_ms(const struct merger *merger, size_t list)
 {
-	return list == WINDOW_COUNT_MAX
+	return list == WAITING_HISTORY
 	       ? merger->options->history_emit_ms
 	       : merger->options->windows[list].emit_ms;
 }
 
 /* The cells at the front go out, what is left moves up. */
-static size_t publish_list(struct merger *merger, size_t number, size_t row_limit, merger_row_sink *sink,
-			   void *ctx)
+static size_t publish_round(struct merger *merger, struct waiting *waiting, size_t row_limit,
+			    merger_row_sink *sink, void *ctx)
 {
-	struct cell_list *list = &merger->waiting[number];
+	struct cell_list *list = &waiting->cells;
 	size_t row_count = 0, done = 0;
-	for (; done < list->count && row_count < row_limit; done++) {
+	for (; done < waiting->round_count && row_count < row_limit; done++) {
 		if (!publish_cell(merger, list->cells[done], sink, ctx, &row_count))
 			break;
 		list->cells[done]->is_waiting = false;
 	}
+	waiting->round_count -= done;
 	list->count -= done;
 	if (done)
 		memmove(list->cells, list->cells + done, list->count * sizeof(struct cell *));
 	return row_count;
 }
 
+static bool begin_round(struct waiting *waiting, int64_t wall_ms)
+{
+	if (waiting->round_count == 0 && wall_ms >= waiting->due_ms)
+		waiting->round_count = waiting->cells.count;
+	return waiting->round_count > 0;
+}
+
 size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, uint64_t revision_floor,
 		      merger_row_sink *sink, void *ctx)
 {
-	size_t row_count = 0;
+	size_t row_count = 0, first = merger->next_waiting;
 	if (merger->revision < revision_floor)
 		merger->revision = revision_floor;
-	for (size_t i = 0; i <= WINDOW_COUNT_MAX; i++) {
-		struct cell_list *list = &merger->waiting[i];
-		if (list->count == 0 || wall_ms < merger->due_ms[i] || row_count >= row_limit)
+	for (size_t i = 0; i < WAITING_COUNT && row_count < row_limit; i++) {
+		size_t number = (first + i) % WAITING_COUNT;
+		struct waiting *waiting = &merger->waiting[number];
+		if (!begin_round(waiting, wall_ms))
 			continue;
-		row_count += publish_list(merger, i, row_limit - row_count, sink, ctx);
-		if (list->count == 0)
-			merger->due_ms[i] = wall_ms + emit_ms(merger, i);
+		row_count += publish_round(merger, waiting, row_limit - row_count, sink, ctx);
+		if (waiting->round_count == 0 && wall_ms < MERGER_AT_ONCE)
+			waiting->due_ms = wall_ms + emit_ms(merger, number);
+		merger->next_waiting = (number + 1) % WAITING_COUNT;
 	}
 	return row_count;
 }
@@ -158,11 +168,12 @@ uint64_t merger_revision(const struct merger *merger)
 bool merger_is_waiting(const struct merger *merger, int64_t *due_ms)
 {
 	bool is_waiting = false;
-	for (size_t i = 0; i <= WINDOW_COUNT_MAX; i++) {
-		if (merger->waiting[i].count == 0)
+	for (size_t i = 0; i < WAITING_COUNT; i++) {
+		const struct waiting *waiting = &merger->waiting[i];
+		if (waiting->cells.count == 0)
 			continue;
-		if (!is_waiting || merger->due_ms[i] < *due_ms)
-			*due_ms = merger->due_ms[i];
+		if (!is_waiting || waiting->due_ms < *due_ms)
+			*due_ms = waiting->due_ms;
 		is_waiting = true;
 	}
 	return is_waiting;

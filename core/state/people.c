@@ -243,13 +243,15 @@ void people_encode_page(const struct people *people, int64_t page, struct buffer
 	}
 }
 
-bool people_decode_page(struct people *people, struct slice page)
+bool people_decode_page(struct people *people, struct slice page, const struct series_table *table,
+			int64_t now_ms)
 {
 	struct person person = {0};
 	struct reader reader = reader_of(page);
 	while (!reader_at_end(&reader)) {
 		struct slice blob = reader_text(&reader);
-		if (reader.failed || !person_load(&person, blob)) {
+		if (reader.failed || !person_load(&person, blob) ||
+		    !person_is_sound(&person, table, now_ms)) {
 			reader.failed = true;
 			break;
 		}

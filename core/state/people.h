@@ -41,8 +41,10 @@ unsigned people_page_bits(const struct people *people);
 int64_t people_take_dirty_page(struct people *people, int64_t page);
 /* Appends the blobs of a page, each with its length before it. */
 void people_encode_page(const struct people *people, int64_t page, struct buffer *out);
-/* Puts the people of a stored page into the table; nothing is dirty by it. False if the bytes are no page. */
-bool people_decode_page(struct people *people, struct slice page);
+/* Puts the people of a stored page into the table; nothing is dirty by it. False if the bytes are no page,
+ * or somebody in it is not sound (person_is_sound). */
+bool people_decode_page(struct people *people, struct slice page, const struct series_table *table,
+			int64_t now_ms);
 /* After a restore: the number of pages that is stored. */
 void people_set_page_bits(struct people *people, unsigned page_bits);
 

@@ -4,14 +4,16 @@
 
 struct person_fixed {
 	struct key128 key;
-	int64_t horizon_ms;
 	struct claim claim;
 	struct ladder_fixed head;
 	struct ladder_fixed prefix;
 	uint32_t fact_count;
 	uint32_t ids_len;
+	int64_t horizon_ms;
+	uint32_t horizon_id_len;
+	uint8_t horizon_rank;
 	uint8_t has_prefix;
-	uint8_t unused[7];
+	uint8_t unused[2];
 };
 
 void ladder_reset(struct ladder *ladder)
@@ -73,46 +75,121 @@ void ladder_copy(struct ladder *to, const struct ladder *from)
 	copy_array(to->touches, from->touches, from->fixed.touch_count * sizeof(struct touch));
 }
 
+static struct conversation *oldest_conversation(const struct ladder *ladder)
+{
+	struct conversation *oldest = NULL;
+	for (uint16_t i = 0; i < ladder->fixed.conversation_count; i++) {
+		struct conversation *conversation = &ladder->conversations[i];
+		if (i == ladder->fixed.ongoing || i == ladder->fixed.opened_last)
+			continue;
+		if (!oldest || conversation->last_in_ms < oldest->last_in_ms)
+			oldest = conversation;
+	}
+	return oldest;
+}
+
 struct conversation *ladder_add_conversation(struct ladder *ladder)
 {
-	CHECK(ladder->fixed.conversation_count < CONVERSATION_NONE - 1);
+	if (ladder->fixed.conversation_count >= CONVERSATION_COUNT_MAX)
+		return oldest_conversation(ladder);
 	ladder->fixed.conversation_count++;
 	ladder_resize(ladder);
 	return &ladder->conversations[ladder->fixed.conversation_count - 1];
 }
 
+struct touch *ladder_find_touch(const struct ladder *ladder, uint64_t click)
+{
+	for (size_t i = 0; i < ladder->fixed.touch_count; i++)
+		if (ladder->touches[i].click == click)
+			return &ladder->touches[i];
+	return NULL;
+}
+
+static struct touch *add_touch(struct ladder *ladder)
+{
+	if (ladder->fixed.touch_count < TOUCH_COUNT_MAX) {
+		ladder->fixed.touch_count++;
+		ladder_resize(ladder);
+		struct touch *touch = &ladder->touches[ladder->fixed.touch_count - 1];
+		touch->time_ms = TIME_NONE;
+		return touch;
+	}
+	struct touch *oldest = ladder->touches;
+	for (size_t i = 1; i < ladder->fixed.touch_count; i++)
+		if (ladder->touches[i].time_ms < oldest->time_ms)
+			oldest = &ladder->touches[i];
+	return oldest;
+}
+
 void ladder_set_touch(struct ladder *ladder, uint64_t click, int64_t time_ms, uint32_t ad)
 {
-	size_t at = 0;
-	while (at < ladder->fixed.touch_count && ladder->touches[at].click != click)
-		at++;
-	if (at == ladder->fixed.touch_count) {
-		if (at == UINT16_MAX) { /* a robot: its oldest click gives way */
-			at--;
-			memmove(ladder->touches, ladder->touches + 1, at * sizeof(struct touch));
-		} else {
-			ladder->fixed.touch_count++;
-			ladder_resize(ladder);
-		}
+	struct touch *touch = ladder_find_touch(ladder, click);
+	if (!touch) {
+		touch = add_touch(ladder);
+		if (touch->time_ms > time_ms)
+			return;
 	}
-	ladder->touches[at] = (struct touch){.time_ms = time_ms, .click = click, .ad = ad};
+	*touch = (struct touch){.time_ms = time_ms, .click = click, .ad = ad};
+}
+
+static int compare_numbers(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_places(const struct fact *a, struct slice a_id, const struct fact *b, struct slice b_id)
+{
+	int order = compare_numbers(a->time_ms, b->time_ms);
+	if (order == 0)
+		order = compare_numbers(a->rank, b->rank);
+	return order ? order : slice_compare(a_id, b_id);
 }
 
 int fact_compare(const struct fact *a, const char *a_ids, const struct fact *b, const char *b_ids)
 {
-	if (a->time_ms != b->time_ms)
-		return a->time_ms < b->time_ms ? -1 : 1;
-	if (a->rank != b->rank)
-		return a->rank < b->rank ? -1 : 1;
-	return slice_compare((struct slice){a_ids + a->id_at, a->id_len},
-			     (struct slice){b_ids + b->id_at, b->id_len});
+	return compare_places(a, (struct slice){a_ids + a->id_at, a->id_len}, b,
+			      (struct slice){b_ids + b->id_at, b->id_len});
 }
 
-int fact_compare_content(const struct fact *a, const struct fact *b)
+static struct slice series_id(const struct series_table *table, uint32_t series)
 {
-	struct fact left = *a, right = *b;
-	left.id_at = right.id_at = 0;
-	return memcmp(&left, &right, sizeof(left));
+	return series == SERIES_NONE ? (struct slice){NULL, 0} : table->series[series].id;
+}
+
+int fact_compare_content(const struct fact *a, const struct series_table *a_table, const struct fact *b,
+			 const struct series_table *b_table)
+{
+	const int64_t numbers[][2] = {
+		{a->stage, b->stage},
+		{a->kind, b->kind},
+		{a->is_auto, b->is_auto},
+		{a->is_by_click, b->is_by_click},
+		{a->click != 0, b->click != 0},
+		{a->money_micros, b->money_micros},
+	};
+	int order = 0;
+	for (size_t i = 0; order == 0 && i < sizeof(numbers) / sizeof(*numbers); i++)
+		order = compare_numbers(numbers[i][0], numbers[i][1]);
+	if (order == 0)
+		order = slice_compare(series_id(a_table, a->ad), series_id(b_table, b->ad));
+	if (order == 0)
+		order = slice_compare(series_id(a_table, a->organic), series_id(b_table, b->organic));
+	return order ? order : (a->click > b->click) - (a->click < b->click);
+}
+
+uint32_t claim_tie(struct slice user)
+{
+	return (uint16_t)hash_text(user);
+}
+
+int claim_compare(const struct claim *a, struct slice a_id, const struct claim *b, struct slice b_id)
+{
+	int order = compare_numbers(a->time_ms, b->time_ms);
+	if (order == 0)
+		order = slice_compare(a_id, b_id);
+	if (order == 0)
+		order = compare_numbers(a->tie, b->tie);
+	return order ? order : key128_compare(a->person, b->person);
 }
 
 void person_reset(struct person *person, struct key128 key)
@@ -124,7 +201,8 @@ void person_reset(struct person *person, struct key128 key)
 	person->ids.len = 0;
 	person->claim = (struct claim){.time_ms = TIME_NONE};
 	person->claim_id.len = 0;
-	person->horizon_ms = TIME_NONE;
+	person->horizon = (struct fact){.time_ms = TIME_NONE};
+	person->horizon_id.len = 0;
 }
 
 void person_destroy(struct person *person)
@@ -134,6 +212,7 @@ void person_destroy(struct person *person)
 	free(person->facts);
 	buffer_destroy(&person->ids);
 	buffer_destroy(&person->claim_id);
+	buffer_destroy(&person->horizon_id);
 }
 
 void person_insert_fact(struct person *person, size_t at, const struct fact *fact, struct slice id)
@@ -155,6 +234,20 @@ void person_remove_fact(struct person *person, size_t at)
 	person->fact_count--;
 	memmove(&person->facts[at], &person->facts[at + 1],
 		(person->fact_count - at) * sizeof(*person->facts));
+}
+
+void person_set_horizon(struct person *person, size_t at)
+{
+	struct slice id = person_fact_id(person, &person->facts[at]);
+	person->horizon = person->facts[at];
+	person->horizon_id.len = 0;
+	buffer_put(&person->horizon_id, id.data, id.len);
+}
+
+bool person_has_passed(const struct person *person, const struct fact *fact, struct slice id)
+{
+	return fact->time_ms < person->prefix.fixed.last_ms ||
+	       compare_places(fact, id, &person->horizon, buffer_slice(&person->horizon_id)) <= 0;
 }
 
 size_t person_find_place(const struct person *person, const struct fact *fact, struct slice id)
@@ -188,11 +281,13 @@ void person_store(const struct person *person, struct buffer *out)
 {
 	struct person_fixed fixed = {
 		.key = person->key,
-		.horizon_ms = person->horizon_ms,
 		.claim = person->claim,
 		.head = person->head.fixed,
 		.prefix = person->prefix.fixed,
 		.fact_count = (uint32_t)person->fact_count,
+		.horizon_ms = person->horizon.time_ms,
+		.horizon_id_len = (uint32_t)person->horizon_id.len,
+		.horizon_rank = person->horizon.rank,
 		.has_prefix = person->fact_count > 0 && !ladder_is_empty(&person->prefix),
 	};
 	fixed.claim.id_len = (uint32_t)person->claim_id.len;
@@ -212,6 +307,7 @@ void person_store(const struct person *person, struct buffer *out)
 	for (size_t i = 0; i < person->fact_count; i++)
 		buffer_put(out, person->ids.data + person->facts[i].id_at, person->facts[i].id_len);
 	buffer_put(out, person->claim_id.data, person->claim_id.len);
+	buffer_put(out, person->horizon_id.data, person->horizon_id.len);
 }
 
 static void load_ladder(struct ladder *ladder, const struct ladder_fixed *fixed, struct reader *reader)
@@ -245,7 +341,7 @@ bool person_load(struct person *person, struct slice blob)
 	struct person_fixed fixed;
 	memcpy(&fixed, start.data, sizeof(fixed));
 	person_reset(person, fixed.key);
-	person->horizon_ms = fixed.horizon_ms;
+	person->horizon = (struct fact){.time_ms = fixed.horizon_ms, .rank = fixed.horizon_rank};
 	load_ladder(&person->head, &fixed.head, &reader);
 	if (fixed.has_prefix)
 		load_ladder(&person->prefix, &fixed.prefix, &reader);
@@ -254,6 +350,7 @@ bool person_load(struct person *person, struct slice blob)
 	struct slice facts = reader_bytes(&reader, (size_t)fixed.fact_count * sizeof(struct fact));
 	struct slice ids = reader_bytes(&reader, fixed.ids_len);
 	struct slice claim_id = reader_bytes(&reader, fixed.claim.id_len);
+	struct slice horizon_id = reader_bytes(&reader, fixed.horizon_id_len);
 	if (reader.failed)
 		return false;
 	person->facts =
@@ -263,7 +360,77 @@ bool person_load(struct person *person, struct slice blob)
 	buffer_put(&person->ids, ids.data, ids.len);
 	person->claim = fixed.claim;
 	buffer_put(&person->claim_id, claim_id.data, claim_id.len);
+	buffer_put(&person->horizon_id, horizon_id.data, horizon_id.len);
 	return reader.at == reader.end && facts_are_sound(person);
+}
+
+struct bounds {
+	const struct series_table *table;
+	int64_t now_ms;
+};
+
+static bool is_ad(const struct bounds *bounds, uint32_t series)
+{
+	return series < bounds->table->count && bounds->table->series[series].level == LEVEL_AD;
+}
+
+static bool is_time(const struct bounds *bounds, int64_t time_ms)
+{
+	return time_ms >= 0 && time_ms <= bounds->now_ms;
+}
+
+static bool is_time_or_none(const struct bounds *bounds, int64_t time_ms)
+{
+	return time_ms == TIME_NONE || is_time(bounds, time_ms);
+}
+
+static bool conversation_is_sound(const struct bounds *bounds, const struct conversation *conversation)
+{
+	return is_time(bounds, conversation->opened_ms) && is_time(bounds, conversation->last_in_ms) &&
+	       is_time(bounds, conversation->last_message_ms) &&
+	       is_time_or_none(bounds, conversation->first_out_ms) &&
+	       is_ad(bounds, conversation->ad) && conversation->kind <= KIND_ENGAGED &&
+	       conversation->said <= SAID_LOST && conversation->band <= BAND_NONE;
+}
+
+static bool is_conversation_number(const struct ladder_fixed *fixed, uint16_t number)
+{
+	return number < fixed->conversation_count || number == CONVERSATION_NONE;
+}
+
+static bool ladder_is_sound(const struct bounds *bounds, const struct ladder *ladder)
+{
+	const struct ladder_fixed *fixed = &ladder->fixed;
+	bool has_touch = fixed->touch_ms != TIME_NONE || fixed->touch_ad != SERIES_NONE;
+	bool is_sound = is_time_or_none(bounds, fixed->last_ms) && is_time_or_none(bounds, fixed->touch_ms) &&
+			(!has_touch || is_ad(bounds, fixed->touch_ad)) &&
+			is_conversation_number(fixed, fixed->ongoing) &&
+			is_conversation_number(fixed, fixed->opened_last) &&
+			fixed->conversation_count <= CONVERSATION_COUNT_MAX &&
+			fixed->touch_count <= TOUCH_COUNT_MAX;
+	for (size_t i = 0; is_sound && i < fixed->conversation_count; i++)
+		is_sound = conversation_is_sound(bounds, &ladder->conversations[i]);
+	for (size_t i = 0; is_sound && i < fixed->touch_count; i++)
+		is_sound = is_time(bounds, ladder->touches[i].time_ms) &&
+			   is_ad(bounds, ladder->touches[i].ad);
+	return is_sound;
+}
+
+static bool fact_is_sound(const struct bounds *bounds, const struct fact *fact)
+{
+	bool has_ad = fact->ad != SERIES_NONE || fact->rank == RANK_CLICK;
+	return is_time(bounds, fact->time_ms) && fact->money_micros >= 0 &&
+	       fact->money_micros <= EVENT_MONEY_MAX_MICROS && fact->rank <= RANK_OUTCOME &&
+	       (!has_ad || is_ad(bounds, fact->ad)) && is_ad(bounds, fact->organic);
+}
+
+bool person_is_sound(const struct person *person, const struct series_table *table, int64_t now_ms)
+{
+	const struct bounds bounds = {table, now_ms};
+	bool is_sound = ladder_is_sound(&bounds, &person->head) && ladder_is_sound(&bounds, &person->prefix);
+	for (size_t i = 0; is_sound && i < person->fact_count; i++)
+		is_sound = fact_is_sound(&bounds, &person->facts[i]);
+	return is_sound;
 }
 
 struct key128 person_blob_key(const char *blob)

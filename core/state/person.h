@@ -8,10 +8,11 @@
  *             [ ............... head .......................... ]   the ladder after the whole tail
  *
  * `head` = fold(prefix, tail) always; with an empty tail they are the same. The tail is sorted by
- * fact_compare.
+ * fact_compare. The horizon is the last fact that max_tail folded in: (time, rank, id).
  *
  * In the table a person is one flat, relocatable blob (person_store, person_load):
- *   person_fixed | conversations, touches of head | the same of prefix, where kept | facts | ids | claim id
+ *   person_fixed | conversations, touches of head | the same of prefix, where kept | facts | ids |
+ *   claim id | horizon id
  * where `prefix` is left out if it is empty or the same as `head`. */
 #ifndef LADDER_STATE_PERSON_H
 #define LADDER_STATE_PERSON_H
@@ -19,7 +20,7 @@
 #include "core/base/buffer.h"
 #include "core/base/hash.h"
 #include "core/model/event.h"
-#include "core/model/step.h"
+#include "core/state/series.h"
 
 /* What one inbound message was worth; a conversation has the highest of its messages. */
 enum kind { KIND_AUTO, KIND_PREFILLED, KIND_SHORT, KIND_STARTED, KIND_ENGAGED };
@@ -63,7 +64,8 @@ struct touch {
 	uint32_t unused;
 };
 
-enum { CONVERSATION_NONE = UINT16_MAX };
+/* What a ladder keeps at most, whatever a robot does: the oldest give way. */
+enum { CONVERSATION_COUNT_MAX = 1024, TOUCH_COUNT_MAX = 4096, CONVERSATION_NONE = UINT16_MAX };
 
 struct ladder_fixed {
 	int64_t last_ms;  /* the newest folded event, TIME_NONE if there is none */
@@ -89,7 +91,14 @@ void ladder_reset(struct ladder *ladder);
 void ladder_destroy(struct ladder *ladder);
 void ladder_copy(struct ladder *to, const struct ladder *from);
 bool ladder_is_empty(const struct ladder *ladder);
+
+/* Room for one more conversation. In a full ladder it is that of the one with the oldest inbound message, but
+ * never the ongoing one nor the one that opened last. Valid until the next is added. */
 struct conversation *ladder_add_conversation(struct ladder *ladder);
+
+/* The touch of a click, NULL where there is none. */
+struct touch *ladder_find_touch(const struct ladder *ladder, uint64_t click);
+/* In a full ladder the touch with the oldest time gives way, be it this one. */
 void ladder_set_touch(struct ladder *ladder, uint64_t click, int64_t time_ms, uint32_t ad);
 
 /* An event as a person's tail keeps it. */
@@ -115,15 +124,24 @@ enum fact_rank { RANK_CLICK, RANK_OPEN, RANK_IN, RANK_OUT, RANK_OUTCOME };
 /* The order of spec section 3: (time, rank, id). 0 only for the same three. */
 int fact_compare(const struct fact *a, const char *a_ids, const struct fact *b, const char *b_ids);
 
-/* Whether two events with one id say the same; which of two that differ comes first is any fixed order. */
-int fact_compare_content(const struct fact *a, const struct fact *b);
+/* The order of two that are the same to fact_compare, by what they say: 0 where that is the same. Series are
+ * compared by their ids, clicks, last of all, by their keyed hashes. */
+int fact_compare_content(const struct fact *a, const struct series_table *a_table, const struct fact *b,
+			 const struct series_table *b_table);
 
 struct claim {
 	struct key128 person;
 	int64_t time_ms; /* TIME_NONE while nobody claims */
 	uint32_t id_len;
-	uint32_t unused;
+	uint32_t tie;    /* claim_tie of the user */
 };
+
+/* What decides between two users with one (ts, id): not keyed, so that every run decides alike, and
+ * too short to say who it is (promise P6). */
+uint32_t claim_tie(struct slice user);
+
+/* The order of spec section 2, (ts, id); for one id that two users sent any that depends on them alone. */
+int claim_compare(const struct claim *a, struct slice a_id, const struct claim *b, struct slice b_id);
 
 /* A person unpacked: one working copy a task, used again and again. */
 struct person {
@@ -136,8 +154,8 @@ struct person {
 	struct buffer ids;
 	struct claim claim; /* of a click: who claimed it */
 	struct buffer claim_id;
-	/* events before it were folded early: what is older than it is late. TIME_NONE: none */
-	int64_t horizon_ms;
+	struct fact horizon; /* the last that was folded early: time, rank, id_len. TIME_NONE: none */
+	struct buffer horizon_id;
 };
 
 void person_reset(struct person *person, struct key128 key);
@@ -152,6 +170,12 @@ static inline struct slice person_fact_id(const struct person *person, const str
 void person_insert_fact(struct person *person, size_t at, const struct fact *fact, struct slice id);
 void person_remove_fact(struct person *person, size_t at);
 
+/* The fact at this place of the tail becomes the horizon. */
+void person_set_horizon(struct person *person, size_t at);
+
+/* Whether the person has folded over the place of a fact: it can have none in the tail. */
+bool person_has_passed(const struct person *person, const struct fact *fact, struct slice id);
+
 /* Where a fact belongs in the tail: behind all that compare lower. */
 size_t person_find_place(const struct person *person, const struct fact *fact, struct slice id);
 
@@ -163,6 +187,10 @@ void person_store(const struct person *person, struct buffer *out);
 
 /* False if the bytes are no blob: only where a stored page was tampered with. */
 bool person_load(struct person *person, struct slice blob);
+
+/* Whether what was loaded can be a person: he refers to no ad that is not in the table, and to no time after
+ * now_ms. To be asked of what comes from a stored page. */
+bool person_is_sound(const struct person *person, const struct series_table *table, int64_t now_ms);
 
 /* The key at the start of a blob, and the time of its newest event. */
 struct key128 person_blob_key(const char *blob);

@@ -1,8 +1,12 @@
 /* Reports: what the ad platform reports of one ad. Spec section 4.
  *
- * A list of every report that came, sorted by (from, reported_at, id), so that the last of each
- * `from` is the one that counts: a restated day is corrected, not added. Pure: the same set in any
- * order is the same list. */
+ *   reports  every report that came, in the order in which they came
+ *   sorted   their places, by (from, reported_at, id): the last of each `from` is the one that counts,
+ *            so that a restated day is corrected, not added
+ *   index    their places by id, so that a duplicate is known
+ *
+ * Pure: the same set in any order is sorted the same. A list is filled by reports_put alone, or by
+ * reports_put_best alone. */
 #ifndef LADDER_STATE_REPORTS_H
 #define LADDER_STATE_REPORTS_H
 
@@ -17,6 +21,7 @@ struct report {
 	int64_t to_ms; /* where the period ends for us: not after reported_at, if that is after from */
 	int64_t reported_at_ms;
 	int64_t time_ms; /* the event's ts */
+	int64_t frozen_ms; /* times before it get nothing; 0 unless somebody set it, not stored */
 	int64_t amounts[AMOUNT_COUNT];
 	uint64_t id_hash; /* hash_text of the id */
 	struct slice id;  /* owned by the list it stands in */
@@ -24,8 +29,11 @@ struct report {
 
 struct reports {
 	struct report *reports;
+	uint32_t *sorted;
 	size_t count;
 	size_t capacity;
+	uint32_t *index; /* open-addressed, place + 1; 0 is free. Only where reports_put fills */
+	size_t index_size; /* a power of two, or 0 */
 };
 
 struct report report_of_event(const struct event *event);

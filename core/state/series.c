@@ -1,5 +1,6 @@
 #include "core/state/series.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "core/base/civil.h"
@@ -180,11 +181,23 @@ void series_advance(struct series *series, const struct frame *frame, int64_t no
 	}
 }
 
+/* The place behind all entries of a sorted array that are not greater: mostly that is its end. Each
+ * entry begins with its index. */
+static size_t find_place(const void *entries, size_t count, size_t size, int64_t index)
+{
+	size_t low = 0, high = count;
+	for (size_t middle = count - 1; low < high; middle = (low + high) / 2) {
+		if (*(const int64_t *)((const char *)entries + middle * size) <= index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 struct history_slice *series_history_at(struct series *series, int64_t index)
 {
-	size_t at = series->history_count;
-	while (at > 0 && series->history[at - 1].index > index)
-		at--;
+	size_t at = find_place(series->history, series->history_count, sizeof(*series->history), index);
 	if (at > 0 && series->history[at - 1].index == index)
 		return &series->history[at - 1];
 	series->history = grow(series->history, &series->history_capacity, series->history_count + 1,
@@ -198,9 +211,7 @@ struct history_slice *series_history_at(struct series *series, int64_t index)
 
 static struct tally *tally_at(struct tallies *tallies, int64_t index)
 {
-	size_t at = tallies->count;
-	while (at > 0 && tallies->entries[at - 1].index > index)
-		at--;
+	size_t at = find_place(tallies->entries, tallies->count, sizeof(*tallies->entries), index);
 	if (at > 0 && tallies->entries[at - 1].index == index)
 		return &tallies->entries[at - 1];
 	tallies->entries =
@@ -211,6 +222,9 @@ static struct tally *tally_at(struct tallies *tallies, int64_t index)
 	*tally = (struct tally){.index = index};
 	return tally;
 }
+
+_Static_assert(offsetof(struct history_slice, index) == 0 && offsetof(struct tally, index) == 0,
+	       "find_place looks there");
 
 /* Whether the ring of a grain holds the pane of a time; `pane` is its index. */
 static bool grain_holds(const struct series *series, const struct frame *frame, size_t g, int64_t time_ms,

@@ -126,6 +126,9 @@ void series_check(const struct series *series, const struct frame *frame);
  * bytes are no page. A page of a series must be decoded before its days. */
 void series_encode(const struct series_table *table, uint32_t series, struct buffer *out);
 must_check bool series_decode(struct series_table *table, struct slice page);
+/* The first series of which a parent is no series of its level, or SERIES_NONE: to be asked when all are
+ * decoded. */
+uint32_t series_find_unsound(const struct series_table *table);
 void series_encode_day(const struct series *series, int64_t utc_day, struct buffer *out);
 must_check bool series_decode_day(struct series *series, struct slice page);
 

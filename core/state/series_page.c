@@ -4,6 +4,9 @@
 
 enum { SLICES_PER_DAY = 24 * HOUR_MS / HISTORY_SLICE_MS };
 
+/* A pane takes at least a millisecond. */
+#define ENDS_MAX INT64_C(253402300800000)
+
 static void encode_tallies(const struct tallies *tallies, struct buffer *out)
 {
 	buffer_put_unsigned(out, tallies->count);
@@ -90,6 +93,26 @@ static void decode_people(struct series *series, const struct frame *frame, size
 	}
 }
 
+/* The windows that the rings were made for: others find too little in them. */
+static void encode_frame(const struct frame *frame, struct buffer *out)
+{
+	buffer_put_unsigned(out, frame->window_count);
+	for (size_t w = 0; w < frame->window_count; w++) {
+		buffer_put_signed(out, frame->grains[frame->windows[w].grain].slide_ms);
+		buffer_put_unsigned(out, frame->windows[w].pane_count);
+	}
+}
+
+static bool is_frame(const struct frame *frame, struct reader *reader)
+{
+	bool is_same = reader_unsigned(reader) == frame->window_count;
+	for (size_t w = 0; is_same && w < frame->window_count; w++) {
+		is_same = reader_signed(reader) == frame->grains[frame->windows[w].grain].slide_ms;
+		is_same &= reader_unsigned(reader) == frame->windows[w].pane_count;
+	}
+	return is_same && !reader->failed;
+}
+
 void series_encode(const struct series_table *table, uint32_t at, struct buffer *out)
 {
 	const struct series *series = &table->series[at];
@@ -100,14 +123,20 @@ void series_encode(const struct series_table *table, uint32_t at, struct buffer 
 	buffer_put_unsigned(out, series->has_people);
 	for (int level = 0; level < PARENT_COUNT; level++)
 		buffer_put_unsigned(out, series->parents[level]);
-	buffer_put_unsigned(out, table->frame.grain_count);
+	encode_frame(&table->frame, out);
 	for (size_t g = 0; g < table->frame.grain_count; g++) {
-		buffer_put_signed(out, table->frame.grains[g].slide_ms);
 		buffer_put_signed(out, series->ends[g]);
 		encode_ring(series, &table->frame, g, out);
 	}
 	encode_tallies(&series->hours, out);
 	encode_tallies(&series->days, out);
+}
+
+static bool is_organic_id(uint64_t level, struct slice id)
+{
+	static const char organic[] = "organic:";
+	const size_t len = sizeof(organic) - 1;
+	return level == LEVEL_AD && id.len >= len && memcmp(id.data, organic, len) == 0;
 }
 
 bool series_decode(struct series_table *table, struct slice page)
@@ -117,7 +146,7 @@ bool series_decode(struct series_table *table, struct slice page)
 	uint64_t level = reader_unsigned(&reader);
 	struct slice id = reader_text(&reader);
 	bool is_organic = reader_unsigned(&reader) != 0;
-	if (reader.failed || level >= LEVEL_COUNT)
+	if (reader.failed || level >= LEVEL_COUNT || (is_organic && !is_organic_id(level, id)))
 		return false;
 	if (series_intern(table, (enum level)level, id, is_organic) != at)
 		return false;
@@ -125,12 +154,12 @@ bool series_decode(struct series_table *table, struct slice page)
 	series->has_people = reader_unsigned(&reader) != 0;
 	for (int parent = 0; parent < PARENT_COUNT; parent++)
 		series->parents[parent] = (uint32_t)reader_unsigned(&reader);
-	if (reader_unsigned(&reader) != table->frame.grain_count)
+	if (!is_frame(&table->frame, &reader))
 		return false;
 	for (size_t g = 0; g < table->frame.grain_count && !reader.failed; g++) {
-		if (reader_signed(&reader) != table->frame.grains[g].slide_ms)
-			return false;
 		series->ends[g] = reader_signed(&reader);
+		if (series->ends[g] < 0 || series->ends[g] > ENDS_MAX)
+			return false;
 		decode_panes(series, &table->frame, g, &reader);
 		decode_people(series, &table->frame, g, &reader);
 	}
@@ -138,6 +167,21 @@ bool series_decode(struct series_table *table, struct slice page)
 	decode_tallies(&series->days, &reader);
 	series->is_dirty = false;
 	return !reader.failed && reader.at == reader.end;
+}
+
+static bool is_parent(const struct series_table *table, uint32_t series, int level)
+{
+	return series == SERIES_NONE ||
+	       (series < table->count && table->series[series].level == (enum level)level);
+}
+
+uint32_t series_find_unsound(const struct series_table *table)
+{
+	for (uint32_t i = 0; i < table->count; i++)
+		for (int level = 0; level < PARENT_COUNT; level++)
+			if (!is_parent(table, table->series[i].parents[level], level))
+				return i;
+	return SERIES_NONE;
 }
 
 void series_encode_day(const struct series *series, int64_t utc_day, struct buffer *out)

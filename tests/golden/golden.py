@@ -1,5 +1,5 @@
-"""Golden cases: each folder NNN-name has a configuration, events, and rows of which every named field must be printed
-exactly so by `ladderd replay`, in file order and in reverse, on one worker and on two.
+"""Golden cases: each folder NNN-name has a configuration, events, and rows of which every named field must be
+printed exactly so by `ladderd replay`, in file order and in reverse, on one worker and on two.
 
     python3 tests/golden/golden.py --ladderd build/ladderd"""
 
@@ -53,7 +53,8 @@ def check(case, ladderd):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--ladderd", required=True)
     arguments = parser.parse_args()
     cases = sorted(path.parent for path in HERE.glob("*/want.ndjson"))

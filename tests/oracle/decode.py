@@ -20,6 +20,8 @@ AD_IDS = ("account", "campaign", "adset", "ad")
 NAMES = ("campaign_name", "adset_name", "ad_name")
 MONEY = {"click": "cost", "outcome": "value", "spend": "spend"}
 INT64_MAX = 2**63 - 1
+PERIOD_MAX_MS = 400 * 86_400_000
+MONEY_MAX_MICROS = 10**18
 YEAR_10000_MS = 253_402_300_800_000
 JSON_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -177,7 +179,7 @@ def read_times(event, fields):
         event.start = time_ms(fields["from"])
         event.end = time_ms(fields["to"])
         event.reported_at = time_ms(fields["reported_at"]) if "reported_at" in fields else event.ts
-        if event.end <= event.start:
+        if not 0 < event.end - event.start <= PERIOD_MAX_MS:
             raise Reject("bad_time")
 
 
@@ -232,6 +234,8 @@ def read_long_texts(event, fields, config):
 def read_values(event, fields):
     for name in text_fields(event):
         setattr(event, name, id_text(fields.get(name, "")))
+    if event.ad.startswith("organic:"):
+        raise Reject("bad_value")
     for name in NAMES:
         plain_text(fields.get(name, ""))
     if event.type in MONEY:
@@ -287,7 +291,7 @@ def micros(value):
         raise Reject("bad_value")
     exact = Fraction(value) * 1_000_000
     rounded = math.floor(exact + Fraction(1, 2))
-    if exact < 0 or rounded > INT64_MAX:
+    if exact < 0 or rounded > MONEY_MAX_MICROS:
         raise Reject("bad_value")
     return rounded
 
