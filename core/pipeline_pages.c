@@ -5,7 +5,7 @@
 
 #include "core/pipeline.h"
 
-enum { NAME_BYTES = 64 };
+enum { NAME_BYTES = 64, PAGE_BITS_MAX = 24 };
 
 struct commit {
 	struct task *task;
@@ -152,7 +152,7 @@ static bool restore_rest(struct task *task, struct slice bytes)
 {
 	struct reader reader = reader_of(bytes);
 	uint64_t page_bits = reader_unsigned(&reader);
-	if (reader.failed || page_bits < people_page_bits(task->people) || page_bits >= 40)
+	if (reader.failed || page_bits < people_page_bits(task->people) || page_bits > PAGE_BITS_MAX)
 		return false;
 	people_set_page_bits(task->people, (unsigned)page_bits);
 	task->max_ms = get_time(&reader);

@@ -1,7 +1,11 @@
 #include "daemon/kafka_client.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -225,6 +229,47 @@ bool kafka_client_open(struct kafka_client *client, const char *name, rd_kafka_t
 		return false;
 	}
 	CHECK(!rd_kafka_set_log_queue(client->handle, NULL));
+	return true;
+}
+
+struct closing {
+	rd_kafka_t *handle;
+	int flags;
+	sem_t is_closed;
+};
+
+static void *close_handle(void *argument)
+{
+	struct closing *closing = argument;
+	rd_kafka_destroy_flags(closing->handle, closing->flags);
+	sem_post(&closing->is_closed);
+	return NULL;
+}
+
+bool kafka_client_close(rd_kafka_t *handle, int flags)
+{
+	struct closing *closing = calloc(1, sizeof(*closing));
+	pthread_t thread;
+	struct timespec until;
+	CHECK(closing && sem_init(&closing->is_closed, 0, 0) == 0);
+	closing->handle = handle;
+	closing->flags = flags;
+	CHECK(pthread_create(&thread, NULL, close_handle, closing) == 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += KAFKA_CLOSE_MS % 1000 * 1000000L;
+	until.tv_sec += KAFKA_CLOSE_MS / 1000 + until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	int result;
+	do
+		result = sem_timedwait(&closing->is_closed, &until);
+	while (result != 0 && errno == EINTR);
+	if (result != 0) {
+		pthread_detach(thread);
+		return false;
+	}
+	pthread_join(thread, NULL);
+	sem_destroy(&closing->is_closed);
+	free(closing);
 	return true;
 }
 

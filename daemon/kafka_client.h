@@ -12,7 +12,7 @@
 
 #include "daemon/kafka_connection.h"
 
-enum { KAFKA_HUSH_COUNT = 8, KAFKA_HUSH_MS = 30 * 1000 };
+enum { KAFKA_HUSH_COUNT = 8, KAFKA_HUSH_MS = 30 * 1000, KAFKA_CLOSE_MS = 500 };
 
 /* A kind of line is logged once in KAFKA_HUSH_MS; the next one says how many were left out. */
 struct kafka_hush {
@@ -40,6 +40,11 @@ must_check rd_kafka_conf_t *kafka_client_configure(const struct kafka_connection
 /* Takes the configuration in any case. False where librdkafka refuses how its parts go together. */
 must_check bool kafka_client_open(struct kafka_client *client, const char *name, rd_kafka_type_t type,
 				  rd_kafka_conf_t *conf, struct kafka_error *error);
+
+/* Destroys the handle. librdkafka waits in there for what is under way, for a minute where the brokers
+ * are away: after KAFKA_CLOSE_MS it is left to itself, which only the end of a process should see.
+ * False: that happened, and whatever the handle was opened with must stay. */
+must_check bool kafka_client_close(rd_kafka_t *handle, int flags);
 
 /* Logs that Kafka is back where it was away. To be called when something arrived from a broker. */
 void kafka_client_arrived(struct kafka_client *client);

@@ -197,7 +197,8 @@ void kafka_in_destroy(struct kafka_in *in)
 		rd_kafka_topic_destroy(in->partitions[i].topic_handle);
 	}
 	kafka_in_close_queue(in->main_queue);
-	rd_kafka_destroy_flags(in->client.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	if (!kafka_client_close(in->client.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
+		return;
 	close(in->fd);
 	free(in->username);
 	free(in->password);

@@ -113,13 +113,11 @@ static bool kafka_out_open(struct kafka_out *out, struct kafka_error *error)
 	return true;
 }
 
-static void kafka_out_close(struct kafka_out *out)
+static void kafka_out_close_topics(struct kafka_out *out)
 {
 	for (size_t i = 0; i < out->topic_count; i++)
 		if (out->topics[i].handle)
 			rd_kafka_topic_destroy(out->topics[i].handle);
-	if (out->client.handle)
-		rd_kafka_destroy(out->client.handle);
 }
 
 struct kafka_out *kafka_out_create(const struct kafka_out_options *options, struct kafka_error *error)
@@ -151,7 +149,9 @@ void kafka_out_destroy(struct kafka_out *out)
 		return;
 	if (out->client.handle)
 		rd_kafka_purge(out->client.handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	kafka_out_close(out);
+	kafka_out_close_topics(out);
+	if (out->client.handle && !kafka_client_close(out->client.handle, 0))
+		return;
 	for (size_t i = 0; i < out->topic_count; i++)
 		free(out->topics[i].name);
 	rd_kafka_conf_destroy(out->conf);
@@ -213,7 +213,8 @@ static void kafka_out_reopen(struct kafka_out *out)
 		return;
 	log_error("the producer is opened anew", "why=%s", log_quoted(why).text);
 	kafka_out_give_up(out);
-	kafka_out_close(out);
+	kafka_out_close_topics(out);
+	rd_kafka_destroy(out->client.handle);
 	CHECK(kafka_out_open(out, &error)); /* as it could be at first */
 }
 

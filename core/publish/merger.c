@@ -284,6 +284,7 @@ bool merger_put_names(struct merger *merger, struct slice id, const struct names
 {
 	uint32_t ad = intern_ad(merger, (struct entity_ref){LEVEL_AD, false, id});
 	bool is_other = false, has_moved = false;
+	merger->entities[ad].names.is_changed = false;
 	for (int field = 0; field < NAME_FIELD_COUNT; field++) {
 		const struct name_note *note = &names->fields[field];
 		if (note->time_ms == TIME_NONE)
@@ -304,7 +305,7 @@ bool merger_put_names(struct merger *merger, struct slice id, const struct names
 		if (parent == ENTITY_NONE)
 			continue;
 		merger->entities[parent].is_shown_known = false;
-		if (is_other)
+		if (merger->entities[ad].names.is_changed) /* newer, if only to other ads of the parent */
 			entity_each_cell(merger, parent, wait_again, NULL);
 	}
 	if (!is_other)

@@ -23,6 +23,7 @@ static void decode_tallies(struct tallies *tallies, struct reader *reader)
 		reader->failed = true;
 		return;
 	}
+	free(tallies->entries); /* of a page that came twice, by another name */
 	tallies->entries = calloc(count ? count : 1, sizeof(*tallies->entries));
 	CHECK(tallies->entries);
 	tallies->count = tallies->capacity = count;

@@ -1,6 +1,6 @@
-"""Goal: what `ladderd run` publishes equals `ladderd replay` over the same events, on a genuine Kafka and Redis.
-Method: generate events into 4 partitions of 3 topics, each keyed by its person; run; compare the last revision of every key
-of both output topics; then SIGTERM and a second start, which must not change a row."""
+"""Goal: what `ladderd run` publishes equals `ladderd replay` over the same events, on a genuine Kafka and
+Redis. Method: generate events into 4 partitions of 3 topics, each keyed by its person; run; compare the last
+revision of every key of both output topics; then SIGTERM and a second start, which must not change a row."""
 
 import os
 import tempfile

@@ -329,6 +329,32 @@ static void test_claim_of_an_old_click(void **state)
 	join_case_destroy(&test);
 }
 
+/* A click without a claim keeps all it has, however old: whoever claims it gets it all. */
+static void test_unclaimed_click_keeps_all(void **state)
+{
+	(void)state;
+	enum { EVENT_COUNT = 2 * JOIN_KEPT_FACTS };
+	struct join_case test;
+	struct event events[EVENT_COUNT + 1];
+	char ids[EVENT_COUNT][4];
+	join_case_create(&test);
+	for (int i = 0; i < EVENT_COUNT; i++) {
+		int len = snprintf(ids[i], sizeof(ids[i]), "%03d", i);
+		events[i] = (struct event){.type = EVENT_MESSAGE, .id = {ids[i], (size_t)len}, .ts_ms = AT(i),
+					   .click_id = TEXT("k"), .word_count = 9, .ad = TEXT("a")};
+		join_case_put(&test, &events[i], AT(i - 1));
+	}
+	events[EVENT_COUNT] = (struct event)EVENT(OPEN, "claim", EVENT_COUNT, BY("u"), CLICKED("k"));
+	join_case_put(&test, &events[EVENT_COUNT], AT(EVENT_COUNT - 1));
+	struct slice blob = people_find(test.people, join_click_key(&test.join, TEXT("k")));
+	assert_true(blob.len < EVENT_COUNT * sizeof(struct fact));
+	struct step_list wanted = join_case_naive(&test, events, EVENT_COUNT + 1);
+	join_case_sum(&test.steps);
+	assert_true(join_case_equal(&test.steps, &wanted));
+	step_list_destroy(&wanted);
+	join_case_destroy(&test);
+}
+
 /* The steps of a person who is asked for them are those that his events made. */
 static void test_steps_of_a_person(void **state)
 {
@@ -387,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_lateness),
 		cmocka_unit_test(test_lateness_bounds_the_tail),
 		cmocka_unit_test(test_claim_of_an_old_click),
+		cmocka_unit_test(test_unclaimed_click_keeps_all),
 		cmocka_unit_test(test_steps_of_a_person),
 		cmocka_unit_test(test_robot),
 	};

@@ -523,7 +523,7 @@ static void test_random(void **state)
 			act(model);
 			if (i % 40 == 0)
 				check(model);
-			if (i % 10 == 0)
+			if (i % 25 == 0)
 				check_published(model);
 		}
 		check(model);

@@ -300,6 +300,32 @@ static void test_drop_task(void **state)
 	pane_clear(&pane);
 }
 
+static void say_campaign(struct publish_case *test, const char *ad, const char *name, int64_t time_ms)
+{
+	struct names names;
+	const struct event event = {.ts_ms = time_ms, .id = TEXT("x"), .campaign = TEXT("camp"),
+				    .campaign_name = slice_from(name)};
+	names_create(&names);
+	names_note_event(&names, &event);
+	merger_put_names(test->merger, slice_from(ad), &names);
+	names_destroy(&names);
+}
+
+/* A campaign is called what the newest of its ads' events says, also if that ad said so before. */
+static void test_names_of_parents(void **state)
+{
+	struct publish_case *test = *state;
+	say_window(test, 0, 0, 1);
+	say_campaign(test, "ad-0", "A", 5);
+	say_campaign(test, "ad-1", "B", 3);
+	publish(test, 0, SIZE_MAX);
+	assert_non_null(strstr(row_at(test, "rolling/event/5m/campaign/camp")->value, "\"name\":\"A\""));
+	say_campaign(test, "ad-1", "B", 7);
+	publish(test, AN_HOUR_MS, SIZE_MAX);
+	assert_non_null(strstr(row_at(test, "rolling/event/5m/campaign/camp")->value, "\"name\":\"B\""));
+	row_topic_check_against(&test->topic, test->merger);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +335,7 @@ int main(void)
 		CASE(test_zeros_once), CASE(test_slides),    CASE(test_settled),
 			      CASE(test_bucket_emptied),
 		CASE(test_expected),   CASE(test_revisions), CASE(test_drop_task),
+		CASE(test_names_of_parents),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,26 @@ static void test_dirty_marks(void **state)
 	destroy(&reference);
 }
 
+/* When the number of pages grows, everybody is in another one. */
+static void test_growth_is_dirty(void **state)
+{
+	(void)state;
+	struct reference reference;
+	create(&reference, 6);
+	for (int i = 0; i < KEY_COUNT; i++) {
+		unsigned bits = people_page_bits(reference.people);
+		take_all(reference.people);
+		put(&reference, &reference.known[i]);
+		if (people_page_bits(reference.people) == bits)
+			continue;
+		int64_t page_count = (int64_t)1 << people_page_bits(reference.people);
+		for (int64_t page = 0; page < page_count; page++)
+			assert_int_equal(people_take_dirty_page(reference.people, page), page);
+	}
+	assert_true(people_page_bits(reference.people) >= 7);
+	destroy(&reference);
+}
+
 /* One page is dirty again and again: asked from any page on, it is said once. */
 static void test_dirty_from(void **state)
 {
@@ -273,7 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_a_list), cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_dirty_marks),    cmocka_unit_test(test_dirty_from),
-		cmocka_unit_test(test_used_bytes),
+		cmocka_unit_test(test_used_bytes),     cmocka_unit_test(test_growth_is_dirty),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

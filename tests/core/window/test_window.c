@@ -174,6 +174,9 @@ static void test_mask(void **state)
 	window_mark_changed(&listener->window);
 	collect(listener, ~0u, true);
 	assert_int_equal(listener->said_count, 7);
+	apply(listener, START_MS - 3 * DAY_MS, 1); /* another hour and day; the first is as it was */
+	collect(listener, ~0u, true);
+	assert_int_equal(listener->said_count, 2 + 2);
 	check(listener);
 	destroy(listener);
 	free(listener);

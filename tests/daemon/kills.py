@@ -1,0 +1,139 @@
+"""Goal: no crash changes a number (promise P1). What `ladderd run` publishes equals `ladderd replay` over the
+same events, though meanwhile the daemon is killed, Redis is killed and loses its last writes or all it has,
+and Kafka is away.
+Method: events come at such a pace that there is always more to read; at random moments of a seed, kill -9
+and start again. Every step looks that it did what it is there for: that events were still coming, that the
+daemon had state to go on from, that it was fenced where Redis lost something."""
+
+import os
+import random
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from broker import Broker, Redis, run, wait_until
+from daemon_case import (DEAD, FENCED, INPUTS, Daemon, committed_records, create_inputs, generate, replay,
+                         settings, start_generate, stop_within, wait_for_rows, write_config)
+
+EVENTS = int(os.environ.get("LADDER_EVENTS", 1_000_000))
+SEED = int(os.environ.get("LADDER_SEED", 1))
+KILLS = 6
+FEED = ["--seed", SEED, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 24, "--span", "21d"]
+FEED_S = 30  # how long the events take to come
+READ_BACK = re.compile(r'"a task is read back" task=(\d+) pages=(\d+) people=(\d+)')
+
+
+class Case:
+    def __init__(self, broker, redis, daemon, feed, rng):
+        self.broker, self.redis, self.daemon, self.feed, self.rng = broker, redis, daemon, feed, rng
+
+    def pause(self, least_s, most_s):
+        time.sleep(self.rng.uniform(least_s, most_s))
+
+    def check_is_reading(self):
+        assert self.feed.poll() is None, "every event is there already: nothing is tested here"
+        self.daemon.check_runs()
+
+    def kill_daemon(self):
+        """At least one kill comes so soon that nothing is committed, the others find state to go on from."""
+        people = []
+        for number in range(KILLS):
+            self.pause(0.1, 1.5) if number else self.pause(0, 0.3)
+            self.check_is_reading()
+            self.daemon.kill9()
+            self.daemon.start()
+            self.daemon.wait_said("a task is read back", 30, count=4)
+            people.append(sum(int(found[3]) for found in READ_BACK.finditer(self.daemon.said())))
+            assert FENCED not in self.daemon.said(), self.daemon.said()
+        print(f"{KILLS} kills, people found: {people}", flush=True)
+        assert people[-1] > people[0], people
+
+    def restart_redis(self):
+        """Killed, and back from its append-only file: whatever was under way is sent again."""
+        self.pause(0.3, 1)
+        self.check_is_reading()
+        self.redis.kill9()
+        self.pause(0.5, 1.5)
+        self.redis.start()
+        self.daemon.wait_said("redis is back", 30, count=2)
+
+    def lose_last_writes(self):
+        """Killed, and half of what it wrote is lost: some task has to be told."""
+        self.wait_for_commits()
+        self.check_is_reading()
+        fenced = self.daemon.count_said(FENCED)
+        self.redis.kill9()
+        size = sum(path.stat().st_size for path in self.redis.dir.glob("appendonlydir/*.incr.aof"))
+        self.redis.lose_last(size // 2)
+        self.redis.start()
+        self.daemon.wait_said(FENCED, 30, count=fenced + 1)
+        print(f"{size // 2} bytes lost, fenced: {self.daemon.count_said(FENCED) - fenced}", flush=True)
+
+    def lose_everything(self):
+        """Emptied while it runs: every task is read from the beginning of the log."""
+        self.wait_for_commits()
+        self.check_is_reading()
+        fenced = self.daemon.count_said(FENCED)
+        begun = len(READ_BACK.findall(self.daemon.said()))
+        self.redis.flushall()
+        self.daemon.wait_said(FENCED, 30, count=fenced + 4)
+        wait_until(lambda: len(READ_BACK.findall(self.daemon.said())) >= begun + 4, 30, "tasks read back")
+        empty = [found for found in READ_BACK.findall(self.daemon.said())[begun:] if found[1] == "0"]
+        assert len(empty) >= 4, self.daemon.said()
+
+    def wait_for_commits(self):
+        """Until each task has committed once more."""
+        def vectors():
+            return [self.redis.command("GET", f"{{ladder:{task}}}:vector") for task in range(4)]
+        before = vectors()
+        wait_until(lambda: all(a and a != b for a, b in zip(vectors(), before)), 30, "a commit of every task")
+
+    def restart_broker(self, in_kafka):
+        """Killed while everything is read from the beginning, because Redis was emptied while nobody looked: the
+        daemon waits and goes on by itself. Events of days come in seconds here, so that a backlog is
+        the one case in which the inputs keep together after a pause."""
+        self.daemon.stop()
+        self.redis.flushall()
+        self.daemon.start()
+        self.daemon.wait_said("a task is read back", 30, count=4)
+        self.pause(0.2, 0.6)
+        self.broker.kill9()
+        time.sleep(2)
+        read = committed_records(self.redis)
+        self.broker.start()
+        self.daemon.check_runs()
+        print(f"Kafka was away after {read} records", flush=True)
+        assert read < in_kafka, "it had read everything"
+
+
+def test():
+    rng = random.Random(SEED)
+    with (tempfile.TemporaryDirectory() as name, Broker() as broker,
+          Redis("--auto-aof-rewrite-percentage", "0") as redis):
+        folder = Path(name)
+        create_inputs(broker)
+        generate(*FEED, "--out", folder / "events.ndjson")
+        config = write_config(folder, settings(folder, broker, redis))
+        want, counts = replay(config, folder / "events.ndjson")
+        assert counts["rejected"] == counts["late"] == 0 and len(want) > 1000, counts
+        feed = start_generate(*FEED, "--kafka", broker.address, "--rate", EVENTS // FEED_S)
+        with Daemon(config) as daemon:
+            case = Case(broker, redis, daemon, feed, rng)
+            begin = time.monotonic()
+            for step in (case.kill_daemon, case.restart_redis, case.lose_last_writes, case.lose_everything):
+                step()
+                print(f"{time.monotonic() - begin:.1f} s: {step.__name__}", flush=True)
+            assert feed.wait(120) == 0, "generate could not send everything"
+            in_kafka = sum(broker.count(topic) for topic in INPUTS)
+            assert in_kafka >= EVENTS, in_kafka
+            wait_for_rows(broker, want, 180, daemon)
+            case.restart_broker(in_kafka)
+            took = wait_for_rows(broker, want, 180, daemon)
+            print(f"{in_kafka} events, {len(want)} rows, equal {took:.0f} s after the last", flush=True)
+            assert broker.count(DEAD) == 0
+            stop_within(daemon, 10)
+
+
+if __name__ == "__main__":
+    run(test)
