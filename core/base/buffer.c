@@ -18,7 +18,7 @@ char *buffer_reserve(struct buffer *buffer, size_t len)
 		CHECK(buffer->data);
 		buffer->capacity = capacity;
 	}
-	return buffer->data + buffer->len;
+	return buffer->len ? buffer->data + buffer->len : buffer->data;
 }
 
 void buffer_put(struct buffer *buffer, const void *data, size_t len)

@@ -36,7 +36,7 @@ struct reader {
 
 static inline struct reader reader_of(struct slice bytes)
 {
-	return (struct reader){bytes.data, bytes.data + bytes.len, false};
+	return (struct reader){bytes.data, bytes.len ? bytes.data + bytes.len : bytes.data, false};
 }
 
 uint64_t reader_unsigned(struct reader *reader);

@@ -54,18 +54,17 @@ static void add_bin(struct pane *pane, unsigned slot, int64_t delta)
 		pane->bins[at].count += delta;
 		return;
 	}
-	struct bin *rest = &pane->bins[at];
 	if (is_there) {
 		pane->bin_count--;
-		memmove(rest, rest + 1, (pane->bin_count - at) * sizeof(*rest));
+		memmove(&pane->bins[at], &pane->bins[at + 1], (pane->bin_count - at) * sizeof(*pane->bins));
 		return;
 	}
 	if (pane->bin_count == pane->bin_capacity) {
 		pane->bin_capacity = pane->bin_capacity ? 2 * pane->bin_capacity : 4;
 		pane->bins = realloc(pane->bins, pane->bin_capacity * sizeof(*pane->bins));
 		CHECK(pane->bins);
-		rest = &pane->bins[at];
 	}
+	struct bin *rest = &pane->bins[at];
 	memmove(rest + 1, rest, (pane->bin_count - at) * sizeof(*rest));
 	pane->bin_count++;
 	*rest = (struct bin){delta, (uint16_t)slot};

@@ -175,7 +175,7 @@ def committed_records(redis, name_space="ladder"):
 
 
 def offsets(vector):
-    """"1 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag); -2 is none yet."""
+    """"1 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
     at, found = len("1 ") + 17 + 17, []
 
     def number():
@@ -188,7 +188,8 @@ def offsets(vector):
             if byte < 128:
                 return value
     for _ in range(number() if vector else 0):
-        at += number()
+        topic_bytes = number()
+        at += topic_bytes
         value = number()
         found.append(max(0, (value >> 1) ^ -(value & 1)))
     return found

@@ -90,9 +90,8 @@ class Case:
         wait_until(lambda: all(a and a != b for a, b in zip(vectors(), before)), 30, "a commit of every task")
 
     def restart_broker(self, in_kafka):
-        """Killed while everything is read from the beginning, because Redis was emptied while nobody looked: the
-        daemon waits and goes on by itself. Events of days come in seconds here, so that a backlog is
-        the one case in which the inputs keep together after a pause."""
+        """Killed while everything is read from the beginning, because Redis was emptied while nobody looked:
+        the daemon waits and goes on by itself."""
         self.daemon.stop()
         self.redis.flushall()
         self.daemon.start()
