@@ -123,7 +123,7 @@ static struct cell *create_cell(struct merger *merger, uint32_t entity, const st
 	struct cell *cell = allocate(1, sizeof(*cell));
 	cell->entity = entity;
 	cell->span = *span;
-	for (int basis = 0; basis < BASIS_COUNT && span->kind == SPAN_WINDOW; basis++)
+	for (int basis = 0; basis < BASIS_COUNT; basis++)
 		cell->is_published[basis] = merger->is_published_expected;
 	return cell;
 }

@@ -71,7 +71,7 @@ void merger_freeze(struct merger *merger, int64_t now_ms);
 /* Drops history that is frozen, a while longer so, and published: its last row stays in the topic. */
 void merger_forget(struct merger *merger);
 
-/* From now on (or no longer), windows that turn up empty are published once, with zeros: another run may
+/* From now on (or no longer), cells that turn up empty are published once, with zeros: another run may
  * have published something else there. */
 void merger_expect_published(struct merger *merger, bool is_expected);
 
