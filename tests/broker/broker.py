@@ -243,7 +243,8 @@ class Broker(Server):
                 *map(str, arguments)]
 
     def format(self):
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        """Cluster ids begin with A: one in 64 random ones begins with - and is taken for an option."""
+        cluster = base64.urlsafe_b64encode(bytes(1) + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         line = self.java_line("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self.settings)
         subprocess.run(line, check=True, capture_output=True)
 
