@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 from broker import Broker, Redis, run
-from daemon_case import (DEAD, Daemon, create_inputs, replay, settings, stop_within, wait_for_rows,
-                         write_config, write_events)
+from daemon_case import (DEAD, PARTITIONS, Daemon, create_inputs, create_topic, replay, settings, stop_within,
+                         wait_for_rows, write_config, write_events)
 
 MESSAGES = int(os.environ.get("LADDER_EVENTS", 60_000))
 CLICKS, OUTCOMES = max(200, MESSAGES // 100), MESSAGES // 20
@@ -96,9 +96,30 @@ def check_run(broker, folder, redis, want, **changes):
     assert broker.count(DEAD) == 0
 
 
+def check_taken_back(broker, folder, redis):
+    """An open comes before its click, and is organic until then."""
+    create_topic(broker, "early", PARTITIONS)
+    config = settings(folder, broker, redis, publish={"history_emit": "0"})
+    config["kafka"] |= {"inputs": [{"topic": "early"}],
+                        "outputs": {"current": "early.current", "history": "early.history"}}
+    config["redis"]["namespace"] = "early"
+    path = write_config(folder, config, "early.yaml")
+    touch = {"click_id": "k", "account": "act_1"}
+    events = []
+    for event in ({"type": "open", "id": "o", "ts": START_MS + 1000, **touch},
+                  {"type": "click", "id": "c", "ts": START_MS, "ad": "ad_1", **touch}):
+        broker.produce("early", write_events(folder / "early", [event]), "--key-field", "click_id")
+        events.append(event)
+        want, _ = replay(path, write_events(folder / "early", events))
+        with Daemon(path) as daemon:
+            wait_for_rows(broker, want, 30, daemon, topics=("early.current", "early.history"))
+            stop_within(daemon, 10)
+
+
 def test():
     with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
         folder = Path(name)
+        check_taken_back(broker, folder, redis)
         create_inputs(broker)
         files = load(broker, folder, seed=7)
         accounts = {account: {"timezone": zone} for account, zone in ZONES.items()}
