@@ -186,6 +186,24 @@ struct cell *cell_at(struct merger *merger, uint32_t at, const struct span *span
 	return cell;
 }
 
+static int64_t settled_from_ms(const struct merger *merger, const struct span *span, enum basis basis)
+{
+	int64_t settled_ms = span->to_ms + merger->options->lateness_ms;
+	return basis == BASIS_COHORT ? settled_ms + merger->options->outcome_window_ms : settled_ms;
+}
+
+bool span_is_settled(const struct merger *merger, const struct span *span, enum basis basis)
+{
+	return span->kind != SPAN_WINDOW && merger->now_ms >= settled_from_ms(merger, span, basis);
+}
+
+void cell_note_unsettled(struct merger *merger, const struct cell *cell, enum basis basis)
+{
+	int64_t settled_ms = settled_from_ms(merger, &cell->span, basis);
+	if (settled_ms < merger->settle_due_ms)
+		merger->settle_due_ms = settled_ms;
+}
+
 bool span_is_frozen(const struct merger *merger, const struct span *span)
 {
 	return merger->frozen_at_ms != TIME_NONE && span->kind != SPAN_WINDOW &&

@@ -101,6 +101,7 @@ struct merger {
 	uint64_t revision;
 	bool is_published_expected;
 	int64_t frozen_at_ms; /* T of merger_freeze, TIME_NONE at first */
+	int64_t settle_due_ms; /* no row that is out unsettled becomes settled before T is there */
 	struct buffer key;
 	struct buffer value;
 };
@@ -129,6 +130,11 @@ void cell_wait(struct merger *merger, struct cell *cell);
 
 /* A window's [from, to) as T has it, or the span's own. */
 struct span span_bounds(const struct merger *merger, const struct span *span);
+
+/* Whether nothing can change an hour or a day any more (spec section 6.3); never so of a window. */
+bool span_is_settled(const struct merger *merger, const struct span *span, enum basis basis);
+/* The row of an hour or a day went out unsettled: when T has come to where it is, it goes out again. */
+void cell_note_unsettled(struct merger *merger, const struct cell *cell, enum basis basis);
 
 /* Whether an hour or a day takes no more changes (merger_freeze). */
 bool span_is_frozen(const struct merger *merger, const struct span *span);

@@ -11,6 +11,7 @@ struct merger *merger_create(const struct options *options)
 	CHECK(merger);
 	merger->options = options;
 	merger->now_ms = merger->frozen_at_ms = TIME_NONE;
+	merger->settle_due_ms = INT64_MAX;
 	return merger;
 }
 
@@ -457,17 +458,20 @@ static void settle(struct merger *merger, const struct cell_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct cell *cell = list->cells[i];
-		int64_t settled_ms = cell->span.to_ms + merger->options->lateness_ms;
-		bool is_due = !cell->is_settled[BASIS_EVENT] && merger->now_ms >= settled_ms;
-		settled_ms += merger->options->outcome_window_ms;
-		is_due |= !cell->is_settled[BASIS_COHORT] && merger->now_ms >= settled_ms;
-		if (is_due)
-			cell_wait(merger, cell);
+		for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
+			if (!cell->is_published[basis] || cell->is_settled[basis])
+				continue;
+			if (span_is_settled(merger, &cell->span, basis))
+				cell_wait(merger, cell);
+			else
+				cell_note_unsettled(merger, cell, basis);
+		}
 	}
 }
 
 static void settle_history(struct merger *merger)
 {
+	merger->settle_due_ms = INT64_MAX;
 	for (uint32_t i = 0; i < merger->entity_count; i++) {
 		settle(merger, &merger->entities[i].hours);
 		settle(merger, &merger->entities[i].days);
@@ -478,8 +482,6 @@ void merger_advance(struct merger *merger, int64_t now_ms)
 {
 	if (now_ms <= merger->now_ms)
 		return;
-	bool is_new_hour = merger->now_ms == TIME_NONE ||
-			   civil_floor(merger->now_ms, HOUR_MS) != civil_floor(now_ms, HOUR_MS);
 	merger->now_ms = now_ms;
 	for (size_t w = 0; w < merger->options->window_count; w++) {
 		int64_t slide_ms = merger->options->windows[w].slide_ms;
@@ -489,7 +491,7 @@ void merger_advance(struct merger *merger, int64_t now_ms)
 		merger->window_ends_ms[w] = end_ms;
 		slide(merger, w);
 	}
-	if (is_new_hour)
+	if (now_ms >= merger->settle_due_ms)
 		settle_history(merger);
 }
 

@@ -11,14 +11,6 @@ static const enum counter amount_counters[AMOUNT_COUNT] = {
 	[AMOUNT_SPEND] = COUNTER_spend,
 };
 
-static bool is_settled(const struct merger *merger, const struct span *span, enum basis basis)
-{
-	int64_t settled_ms = span->to_ms + merger->options->lateness_ms;
-	if (basis == BASIS_COHORT)
-		settled_ms += merger->options->outcome_window_ms;
-	return span->kind != SPAN_WINDOW && merger->now_ms >= settled_ms;
-}
-
 static void put_counts(const struct cell *cell, enum basis basis, const struct account_options *account,
 		       struct row *row)
 {
@@ -64,7 +56,7 @@ static struct row make_row(struct merger *merger, const struct cell *cell, enum 
 		.kind = span.kind == SPAN_WINDOW ? ROW_ROLLING : ROW_BUCKET,
 		.basis = basis,
 		.level = entity->level,
-		.is_settled = is_settled(merger, &span, basis),
+		.is_settled = span_is_settled(merger, &span, basis),
 		.id = entity->id,
 		.name = shown.name,
 		.account = shown.parents[LEVEL_ACCOUNT],
@@ -104,6 +96,8 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 			return false;
 		cell->is_published[basis] = !is_empty;
 		cell->is_settled[basis] = row.is_settled;
+		if (cell->span.kind != SPAN_WINDOW && !row.is_settled)
+			cell_note_unsettled(merger, cell, basis);
 		++*count;
 	}
 	return true;

@@ -224,6 +224,26 @@ static void test_settled(void **state)
 	row_topic_check_against(&test->topic, test->merger);
 }
 
+/* At the very millisecond, which is not always a full hour: of days in Kolkata, or of such a `lateness`. */
+static void test_settled_within_an_hour(void **state)
+{
+	struct publish_case *test = *state;
+	test->fixture.options.lateness_ms += AN_HOUR_MS / 2;
+	int64_t settled_ms = START_MS + AN_HOUR_MS + test->fixture.options.lateness_ms;
+	say_hour(test, 0, START_MS, 5);
+	say_hour(test, 0, START_MS + AN_HOUR_MS, 5);
+	publish(test, 0, SIZE_MAX);
+	merger_advance(test->merger, settled_ms - 1);
+	assert_int_equal(publish(test, AN_HOUR_MS, SIZE_MAX), 0);
+	merger_advance(test->merger, settled_ms);
+	assert_int_equal(publish(test, 2 * AN_HOUR_MS, SIZE_MAX), ROWS_OF_ONE);
+	assert_true(is_settled(test, "bucket/event/1h/ad/ad-0/2026-02-27T00:00:00Z"));
+	assert_false(is_settled(test, "bucket/event/1h/ad/ad-0/2026-02-27T01:00:00Z"));
+	merger_advance(test->merger, settled_ms + AN_HOUR_MS);
+	assert_int_equal(publish(test, 3 * AN_HOUR_MS, SIZE_MAX), ROWS_OF_ONE);
+	assert_true(is_settled(test, "bucket/event/1h/ad/ad-0/2026-02-27T01:00:00Z"));
+}
+
 /* A span that is no row any more has zeros in the topic, and once only. */
 static void test_bucket_emptied(void **state)
 {
@@ -333,7 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_emit_times), CASE(test_coalesced), CASE(test_limit),	       CASE(test_no_room),
 		CASE(test_zeros_once), CASE(test_slides),    CASE(test_settled),
-			      CASE(test_bucket_emptied),
+		CASE(test_settled_within_an_hour), CASE(test_bucket_emptied),
 		CASE(test_expected),   CASE(test_revisions), CASE(test_drop_task),
 		CASE(test_names_of_parents),
 	};
