@@ -183,6 +183,8 @@ struct cell *cell_at(struct merger *merger, uint32_t at, const struct span *span
 		merger->entities[at].windows[span->window] = cell;
 	else
 		insert_cell(list_of(&merger->entities[at], span), cell);
+	if (merger->is_published_expected)
+		cell_wait(merger, cell);
 	return cell;
 }
 

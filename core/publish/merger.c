@@ -355,6 +355,14 @@ static struct part *part_of_task(struct cell *cell, uint32_t task)
 	return &cell->parts[cell->part_count++];
 }
 
+/* What an ad gave to the rows above it before another run ended may be gone by now. */
+static void expect_rows_above(struct merger *merger, uint32_t ad, const struct span *span)
+{
+	for (int level = 0; level < PARENT_COUNT; level++)
+		if (merger->entities[ad].parents[level] != ENTITY_NONE)
+			cell_at(merger, merger->entities[ad].parents[level], span);
+}
+
 static void put_part(struct merger *merger, uint32_t task, uint32_t entity, const struct span *span,
 		     const struct pane *pane, int64_t people)
 {
@@ -369,6 +377,8 @@ static void put_part(struct merger *merger, uint32_t task, uint32_t entity, cons
 	}
 	if (!pane)
 		return;
+	if (merger->is_published_expected)
+		expect_rows_above(merger, entity, span);
 	if (!part->pane)
 		part->pane = pane_create();
 	struct difference difference = {0};
