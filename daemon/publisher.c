@@ -290,13 +290,6 @@ static size_t rows_allowed(struct publisher *publisher, int64_t now_ms)
 	return rows < ROWS_PER_TURN ? rows : ROWS_PER_TURN;
 }
 
-static uint64_t wall_micros(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* When stopping, nothing waits for its emit time any more; but what is held back stays so. */
 static size_t publish_rows(struct publisher *publisher, int64_t now_ms)
 {
@@ -309,13 +302,12 @@ static size_t publish_rows(struct publisher *publisher, int64_t now_ms)
 		merger_publish_again(publisher->merger);
 	}
 	uint64_t floor = wall_micros();
-	uint64_t stored = atomic_load_explicit(&publisher->shared->revision_floor, memory_order_relaxed);
+	uint64_t given = atomic_load_explicit(&publisher->shared->revision, memory_order_relaxed);
 	size_t limit = publisher->stop_by_ms ? ROWS_PER_TURN : rows_allowed(publisher, now_ms);
 	int64_t due_ms = publisher->stop_by_ms ? MERGER_AT_ONCE : now_ms;
-	size_t rows = merger_publish(publisher->merger, due_ms, limit, floor > stored ? floor : stored,
+	size_t rows = merger_publish(publisher->merger, due_ms, limit, floor > given ? floor : given,
 				     send_row, publisher);
-	atomic_store_explicit(&publisher->shared->revision, merger_revision(publisher->merger),
-			      memory_order_relaxed);
+	raise_revision(&publisher->shared->revision, merger_revision(publisher->merger));
 	publisher->row_credit -= (double)rows;
 	return rows;
 }

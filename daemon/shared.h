@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "core/model/step.h"
 
@@ -18,10 +19,9 @@ struct shared {
 	 * the others, which do not run ahead of the hindmost. Stale values only make them wait. */
 	_Atomic int64_t *positions;
 	size_t worker_count;
-	/* The last revision given out, by the publisher; workers store it with their commits. */
+	/* No revision was given out above it: raised by the publisher, by what a task that is read back has
+	 * stored. Workers store it with their commits, also before the first row. */
 	_Atomic uint64_t revision;
-	/* Revisions start above this: raised by workers from what was stored, before their first bulletin. */
-	_Atomic uint64_t revision_floor;
 	/* Set by whoever wants everything to end: workers commit and leave, then the publisher. */
 	atomic_bool is_stopping;
 	/* The exit code of a failure that ends the daemon; 0 while there is none. Set before is_stopping. */
@@ -35,6 +35,14 @@ static inline void raise_to(_Atomic int64_t *place, int64_t value)
 	       !atomic_compare_exchange_weak_explicit(place, &seen, value, memory_order_relaxed,
 						      memory_order_relaxed))
 		continue;
+}
+
+/* Revisions follow the wall clock, so that they grow from run to run. */
+static inline uint64_t wall_micros(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static inline void raise_revision(_Atomic uint64_t *place, uint64_t value)

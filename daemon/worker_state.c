@@ -77,18 +77,25 @@ static void fail_restore(struct worker_task *task, const char *error)
 	worker_fail(task->worker, EXIT_FAILED);
 }
 
+/* The clock went back where what was stored is ahead of it; then the margin is more than has been given out
+ * since. Not otherwise: a run that ends before it commits would give the next one the same start. */
+static void go_on_from_revision(const struct worker *worker, uint64_t stored)
+{
+	const uint64_t margin = UINT64_C(600) * 1000000;
+	bool is_clock_behind = stored > wall_micros();
+	raise_revision(&worker->options.shared->revision, is_clock_behind ? stored + margin : stored);
+}
+
 /* The meta: the greatest revision given out, then the task's own page "m". */
 static bool take_meta(struct worker_task *task, struct slice meta)
 {
-	/* more than the revisions that can have been given out since, whatever the clock did */
-	const uint64_t margin = UINT64_C(600) * 1000000;
 	if (meta.len == 0)
 		return true;
 	struct reader reader = reader_of(meta);
 	uint64_t revision = reader_unsigned(&reader);
 	if (reader.failed)
 		return false;
-	raise_revision(&task->worker->options.shared->revision_floor, revision + margin);
+	go_on_from_revision(task->worker, revision);
 	keep_page(task, slice_from("m"), (struct slice){reader.at, (size_t)(reader.end - reader.at)});
 	return true;
 }
