@@ -11,11 +11,12 @@ labels: sanitize"""
 import os
 import random
 import tempfile
+import time
 from pathlib import Path
 
 from broker import Broker, Redis, run
-from daemon_case import (DEAD, PARTITIONS, Daemon, create_inputs, create_topic, replay, settings, stop_within,
-                         wait_for_rows, write_config, write_events)
+from daemon_case import (DEAD, PARTITIONS, REVISION, Daemon, create_inputs, create_topic, replay, settings,
+                         stop_within, wait_for_rows, write_config, write_events)
 
 MESSAGES = int(os.environ.get("LADDER_EVENTS", 60_000))
 CLICKS, OUTCOMES = max(200, MESSAGES // 100), MESSAGES // 20
@@ -104,6 +105,7 @@ def check_taken_back(broker, folder, redis):
                         "outputs": {"current": "early.current", "history": "early.history"}}
     config["redis"]["namespace"] = "early"
     path = write_config(folder, config, "early.yaml")
+    topics = tuple(config["kafka"]["outputs"].values())
     touch = {"click_id": "k", "account": "act_1"}
     events = []
     for event in ({"type": "open", "id": "o", "ts": START_MS + 1000, **touch},
@@ -112,8 +114,16 @@ def check_taken_back(broker, folder, redis):
         events.append(event)
         want, _ = replay(path, write_events(folder / "early", events))
         with Daemon(path) as daemon:
-            wait_for_rows(broker, want, 30, daemon, topics=("early.current", "early.history"))
+            wait_for_rows(broker, want, 30, daemon, topics=topics)
             stop_within(daemon, 10)
+    check_revisions(broker, topics)
+
+
+def check_revisions(broker, topics):
+    """None is ahead of the wall clock: a run that is killed before it commits leaves no trace of those, and
+    the next one would begin below them."""
+    revisions = [int(REVISION.search(line)[0].split(b":")[1]) for line in broker.rows(*topics).splitlines()]
+    assert max(revisions) < time.time() * 1e6, max(revisions)
 
 
 def test():
