@@ -19,8 +19,8 @@ struct shared {
 	 * the others, which do not run ahead of the hindmost. Stale values only make them wait. */
 	_Atomic int64_t *positions;
 	size_t worker_count;
-	/* No revision was given out above it: raised by the publisher, by what a task that is read back has
-	 * stored. Workers store it with their commits, also before the first row. */
+	/* No revision was given out above it. The publisher raises it as it publishes, workers to what they
+	 * read back; they store it with every commit, also before the first row. */
 	_Atomic uint64_t revision;
 	/* Set by whoever wants everything to end: workers commit and leave, then the publisher. */
 	atomic_bool is_stopping;
