@@ -4,7 +4,8 @@ of messages is a hundred times longer; still every row, people included, is that
 whole set. Some ads move to another account, of another time zone, on the way.
 Method: messages and outcomes of people name only the ad; clicks of others say account (each with a time zone
 of its own), campaign and adset, some of them weeks after the first message. Everything is there before the
-daemon starts; then once more with one worker.
+daemon starts; then once more with one worker. Before that, on a topic of its own, a row that is taken back
+by what comes while the daemon is away.
 
 labels: sanitize"""
 

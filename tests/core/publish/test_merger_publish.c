@@ -278,6 +278,8 @@ static void test_expected(void **state)
 	struct row_count count = {0};
 	merger_expect_published(test->merger, true);
 	say_window(test, 0, 0, 0);
+	say_window(test, 0, 0, 1);
+	say_window(test, 0, 0, 0);
 	say_hour(test, 0, START_MS, 0);
 	merger_publish(test->merger, 0, SIZE_MAX, 0, count_row, &count);
 	assert_int_equal(count.current, ROWS_OF_ONE);
