@@ -79,25 +79,20 @@ bool event_is_rejected(const struct options *options, const struct event *event,
 	       !slice_equal(event->currency, options_account(options, account).currency);
 }
 
-static enum verdict_class take_report(struct task *task, const struct event *event)
+static enum verdict_class take_report(struct task *task, const struct event *event, uint32_t series)
 {
 	struct report report = report_of_event(event);
-	struct ad_facts *ad = task_ad(task, join_intern_ad(&task->join, event->ad));
+	struct ad_facts *ad = task_ad(task, series);
 	enum verdict_class class = reports_put(&ad->reports, &report) ? CLASS_APPLIED : CLASS_DUPLICATE;
 	ad->are_reports_changed = ad->is_dirty = task->are_ads_changed = true;
 	return class;
 }
 
-static enum verdict_class take_step(struct task *task, const struct event *event)
+/* No event older than it will come. */
+static int64_t safe_ms(const struct task *task)
 {
-	static const enum verdict_class classes[] = {
-		[JOIN_APPLIED] = CLASS_APPLIED, [JOIN_DUPLICATE] = CLASS_DUPLICATE, [JOIN_LATE] = CLASS_LATE};
 	int64_t known_ms = task->aligned_ms < task->confirmed_ms ? task->aligned_ms : task->confirmed_ms;
-	int64_t safe_ms = known_ms == TIME_NONE ? TIME_NONE : known_ms - task->options->lateness_ms;
-	task->steps.count = 0;
-	enum join_class class = join_event(&task->join, event, safe_ms, &task->steps);
-	window_apply(&task->window, &task->steps, task->max_ms);
-	return classes[class];
+	return known_ms == TIME_NONE ? TIME_NONE : known_ms - task->options->lateness_ms;
 }
 
 void task_align(struct task *task, int64_t others_ms)
@@ -118,36 +113,103 @@ static void note_time(struct task *task, size_t input, int64_t time_ms)
 		task->aligned_ms = aligned_ms;
 }
 
-static enum verdict_class take_event(struct task *task, size_t input, const struct event *event)
+static uint32_t note_ad(struct task *task, const struct event *event)
 {
+	if (event->ad.len == 0)
+		return SERIES_NONE;
+	uint32_t series = join_intern_ad(&task->join, event->ad);
+	struct ad_facts *ad = task_ad(task, series);
+	names_note_event(&ad->names, event);
+	ad->is_dirty |= ad->names.is_changed;
+	task->are_ads_changed |= ad->names.is_changed;
+	return series;
+}
+
+static bool is_late(const struct task *task, const struct event *event)
+{
+	return task->aligned_ms != TIME_NONE && event->ts_ms < task->aligned_ms - task->options->lateness_ms;
+}
+
+/* All that does not need the event's person. False: he is needed, and the event stands in the batch. */
+static bool begin_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
+			int64_t wall_ms, struct verdict *verdict)
+{
+	*verdict = (struct verdict){CLASS_IGNORED, REASON_COUNT};
+	if (!(type_mask >> event->type & 1))
+		return true;
+	verdict->class = CLASS_REJECTED;
+	if (event_is_rejected(task->options, event, wall_ms, &verdict->reason))
+		return true;
+	verdict->reason = REASON_COUNT;
+	verdict->class = CLASS_LATE;
 	note_time(task, input, event->ts_ms);
-	if (task->aligned_ms != TIME_NONE && event->ts_ms < task->aligned_ms - task->options->lateness_ms)
-		return CLASS_LATE;
-	window_advance(&task->window, task->max_ms);
-	if (event->ad.len) {
-		struct ad_facts *ad = task_ad(task, join_intern_ad(&task->join, event->ad));
-		names_note_event(&ad->names, event);
-		ad->is_dirty |= ad->names.is_changed;
-		task->are_ads_changed |= ad->names.is_changed;
+	if (is_late(task, event))
+		return true;
+	uint32_t series = note_ad(task, event);
+	if (event->type == EVENT_SPEND) {
+		window_advance(&task->window, task->max_ms);
+		verdict->class = take_report(task, event, series);
+		return true;
 	}
-	return event->type == EVENT_SPEND ? take_report(task, event) : take_step(task, event);
+	struct task_entry *entry = &task->batch[task->batch_count++];
+	join_prepare(&task->join, event, series, safe_ms(task), &entry->event);
+	join_prefetch(&task->join, &entry->event);
+	entry->cause_ms = task->max_ms;
+	entry->input = (uint32_t)input;
+	return false;
+}
+
+static void count_verdict(struct task *task, size_t input, const struct verdict *verdict)
+{
+	task->inputs[input].classes[verdict->class]++;
+	if (verdict->class == CLASS_REJECTED)
+		task->inputs[input].reasons[verdict->reason]++;
+}
+
+bool task_add(struct task *task, size_t input, const struct event *event, unsigned type_mask, int64_t wall_ms,
+	      struct verdict *verdict)
+{
+	CHECK(task->batch_count < TASK_BATCH_MAX);
+	if (!begin_event(task, input, event, type_mask, wall_ms, verdict))
+		return false;
+	count_verdict(task, input, verdict);
+	return true;
+}
+
+static enum verdict_class end_event(struct task *task, const struct task_entry *entry)
+{
+	static const enum verdict_class classes[] = {
+		[JOIN_APPLIED] = CLASS_APPLIED, [JOIN_DUPLICATE] = CLASS_DUPLICATE, [JOIN_LATE] = CLASS_LATE};
+	task->steps.count = 0;
+	enum join_class class = join_take(&task->join, &entry->event, &task->steps);
+	window_advance(&task->window, entry->cause_ms);
+	window_apply(&task->window, &task->steps, entry->cause_ms);
+	return classes[class];
+}
+
+size_t task_flush(struct task *task, struct verdict *verdicts)
+{
+	size_t count = task->batch_count;
+	for (size_t i = 0; i < count; i++)
+		join_prefetch_blobs(&task->join, &task->batch[i].event);
+	for (size_t i = 0; i < count; i++)
+		join_prefetch_ends(&task->join, &task->batch[i].event);
+	for (size_t i = 0; i < count; i++) {
+		const struct task_entry *entry = &task->batch[i];
+		verdicts[i] = (struct verdict){end_event(task, entry), REASON_COUNT};
+		task->inputs[entry->input].classes[verdicts[i].class]++;
+	}
+	task->batch_count = 0;
+	return count;
 }
 
 struct verdict task_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
 			  int64_t wall_ms)
 {
-	struct verdict verdict = {CLASS_IGNORED, REASON_COUNT};
-	if (!(type_mask >> event->type & 1)) {
-		task->inputs[input].classes[CLASS_IGNORED]++;
-		return verdict;
-	}
-	if (event_is_rejected(task->options, event, wall_ms, &verdict.reason)) {
-		verdict.class = CLASS_REJECTED;
-		task_count_rejected(task, input, verdict.reason);
-		return verdict;
-	}
-	verdict.class = take_event(task, input, event);
-	task->inputs[input].classes[verdict.class]++;
+	struct verdict verdict;
+	CHECK(task->batch_count == 0);
+	if (!task_add(task, input, event, type_mask, wall_ms, &verdict))
+		task_flush(task, &verdict);
 	return verdict;
 }
 

@@ -42,6 +42,15 @@ struct forgotten_day {
 	int64_t utc_day;
 };
 
+/* Events that wait for their people: see task_add. */
+enum { TASK_BATCH_MAX = 257 };
+
+struct task_entry {
+	struct join_event event;
+	int64_t cause_ms; /* stream time when it came */
+	uint32_t input;
+};
+
 struct task {
 	const struct options *options;
 	struct people *people;
@@ -62,6 +71,8 @@ struct task {
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
 	struct buffer forgotten_days; /* struct forgotten_day: pages to delete with the next commit */
 	struct buffer page;
+	size_t batch_count;
+	struct task_entry batch[TASK_BATCH_MAX];
 };
 
 struct task *task_create(const struct options *options, const unsigned char identity_key[16],
@@ -75,6 +86,15 @@ struct ad_facts *task_ad(struct task *task, uint32_t series);
  * wall_ms is the wall clock, TIME_NONE with clock: event (then nothing is `future`). */
 struct verdict task_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
 			  int64_t wall_ms);
+
+/* The same for many at once, faster: what their people's memory holds is fetched side by side. task_add
+ * says how an event ended, or false where that needs its person: then it waits until task_flush, as the
+ * next of at most TASK_BATCH_MAX, and its id must last as long. task_flush says how those that waited
+ * ended, in the order in which they came, and returns their number. Every other call on the task wants an
+ * empty batch. */
+bool task_add(struct task *task, size_t input, const struct event *event, unsigned type_mask, int64_t wall_ms,
+	      struct verdict *verdict);
+size_t task_flush(struct task *task, struct verdict *verdicts);
 
 /* How far the other inputs have been read, in event time, while one is: INT64_MAX where they have nothing
  * more. Events are late as if all inputs had been read side by side, so a backlog in one makes nothing

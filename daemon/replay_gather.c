@@ -40,11 +40,11 @@ void gather_destroy(struct gather *gather)
 	free(gather);
 }
 
-static void gather_fact(struct gather *gather, const struct event *event)
+static void gather_fact(struct gather *gather, const struct event *event, uint32_t ad)
 {
 	const struct join *join = &gather->task->join;
 	struct key128 click = join_click_key(join, event->click_id);
-	struct gathered gathered = {.fact = join_fact(&gather->task->join, event)};
+	struct gathered gathered = {.fact = join_fact(&gather->task->join, event, ad)};
 	gathered.key = event->user.len ? join_user_key(join, event->user) : click;
 	gathered.fact.id_len = (uint16_t)event->id.len;
 	buffer_put(&gather->facts, &gathered, sizeof(gathered));
@@ -62,10 +62,10 @@ static void gather_fact(struct gather *gather, const struct event *event)
 	buffer_put(&gather->claim_ids, event->id.data, event->id.len);
 }
 
-static void gather_report(struct gather *gather, const struct event *event)
+static void gather_report(struct gather *gather, const struct event *event, uint32_t series)
 {
 	struct report report = report_of_event(event);
-	struct ad_facts *ad = task_ad(gather->task, join_intern_ad(&gather->task->join, event->ad));
+	struct ad_facts *ad = task_ad(gather->task, series);
 	bool is_new = reports_put(&ad->reports, &report);
 	gather->counts.classes[is_new ? CLASS_APPLIED : CLASS_DUPLICATE]++;
 }
@@ -86,15 +86,17 @@ static void take_event(void *ctx, const struct event *event, struct slice item)
 	}
 	if (event->ts_ms > gather->max_ms)
 		gather->max_ms = event->ts_ms;
-	if (event->ad.len)
-		names_note_event(&task_ad(gather->task,
-					  join_intern_ad(&gather->task->join, event->ad))->names, event);
+	uint32_t ad = SERIES_NONE;
+	if (event->ad.len) {
+		ad = join_intern_ad(&gather->task->join, event->ad);
+		names_note_event(&task_ad(gather->task, ad)->names, event);
+	}
 	if (event->type == EVENT_SPEND) {
-		gather_report(gather, event);
+		gather_report(gather, event, ad);
 		return;
 	}
 	gather->counts.classes[CLASS_APPLIED]++;
-	gather_fact(gather, event);
+	gather_fact(gather, event, ad);
 }
 
 static void take_reject(void *ctx, enum reason reason, const char *detail, struct slice item)

@@ -4,7 +4,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STEP = 64, CLASS_COUNT = 64, SLAB_BYTES = 2 << 20 };
+enum {
+	SMALL_STEP = 16,
+	SMALL_MAX = 1024,
+	MEDIUM_STEP = 64,
+	MEDIUM_MAX = 4096,
+	LARGE_BITS_MIN = 13,
+	LARGE_MAX = 1 << 20,
+	SMALL_COUNT = SMALL_MAX / SMALL_STEP,
+	MEDIUM_COUNT = (MEDIUM_MAX - SMALL_MAX) / MEDIUM_STEP,
+	LARGE_COUNT = 8,
+	CLASS_COUNT = SMALL_COUNT + MEDIUM_COUNT + LARGE_COUNT,
+	SLAB_BYTES = 2 << 20,
+};
 
 struct pool {
 	void *free_lists[CLASS_COUNT]; /* a free piece's first word is the next free piece */
@@ -13,6 +25,7 @@ struct pool {
 	void **slabs;
 	size_t slab_count;
 	size_t used_bytes;
+	size_t large_bytes;            /* from malloc */
 };
 
 struct pool *pool_create(void)
@@ -30,9 +43,29 @@ void pool_destroy(struct pool *pool)
 	free(pool);
 }
 
+static size_t round_up(size_t len, size_t step)
+{
+	return (len + step - 1) / step * step;
+}
+
 size_t pool_size_of(size_t len)
 {
-	return len ? (len + STEP - 1) / STEP * STEP : STEP;
+	if (len <= SMALL_MAX)
+		return len ? round_up(len, SMALL_STEP) : SMALL_STEP;
+	if (len <= MEDIUM_MAX)
+		return round_up(len, MEDIUM_STEP);
+	if (len > LARGE_MAX)
+		return round_up(len, MEDIUM_MAX);
+	return (size_t)1 << (64 - __builtin_clzll(len - 1));
+}
+
+static size_t class_of(size_t size)
+{
+	if (size <= SMALL_MAX)
+		return size / SMALL_STEP - 1;
+	if (size <= MEDIUM_MAX)
+		return SMALL_COUNT + (size - SMALL_MAX) / MEDIUM_STEP - 1;
+	return SMALL_COUNT + MEDIUM_COUNT + (size_t)(__builtin_ctzll(size) - LARGE_BITS_MIN);
 }
 
 size_t pool_used_bytes(const struct pool *pool)
@@ -40,7 +73,12 @@ size_t pool_used_bytes(const struct pool *pool)
 	return pool->used_bytes;
 }
 
-static void pool_add_slab(struct pool *pool)
+size_t pool_held_bytes(const struct pool *pool)
+{
+	return pool->slab_count * SLAB_BYTES + pool->large_bytes;
+}
+
+static void add_slab(struct pool *pool)
 {
 	void **slabs = realloc(pool->slabs, (pool->slab_count + 1) * sizeof(*slabs));
 	CHECK(slabs);
@@ -53,23 +91,50 @@ static void pool_add_slab(struct pool *pool)
 	pool->end = slab + SLAB_BYTES;
 }
 
+static void put_free(struct pool *pool, void *piece, size_t size)
+{
+	void **list = &pool->free_lists[class_of(size)];
+	memcpy(piece, list, sizeof(*list));
+	*list = piece;
+}
+
+/* The rest of a slab that is too short for what is asked for becomes pieces of the greatest sizes that fit.
+ * */
+static void use_up_slab(struct pool *pool)
+{
+	while (pool->end - pool->at >= SMALL_STEP) {
+		size_t rest = (size_t)(pool->end - pool->at), size = SMALL_MAX;
+		if (rest < SMALL_MAX)
+			size = rest / SMALL_STEP * SMALL_STEP;
+		put_free(pool, pool->at, size);
+		pool->at += size;
+	}
+}
+
+static void *take_large(struct pool *pool, size_t size)
+{
+	void *piece = malloc(size);
+	CHECK(piece);
+	pool->large_bytes += size;
+	return piece;
+}
+
 void *pool_take(struct pool *pool, size_t len)
 {
 	size_t size = pool_size_of(len);
 	pool->used_bytes += size;
-	if (size > STEP * CLASS_COUNT) {
-		void *piece = malloc(size);
-		CHECK(piece);
-		return piece;
-	}
-	void **list = &pool->free_lists[size / STEP - 1];
+	if (size > LARGE_MAX)
+		return take_large(pool, size);
+	void **list = &pool->free_lists[class_of(size)];
 	if (*list) {
 		void *piece = *list;
 		memcpy(list, piece, sizeof(*list));
 		return piece;
 	}
-	if ((size_t)(pool->end - pool->at) < size)
-		pool_add_slab(pool);
+	if ((size_t)(pool->end - pool->at) < size) {
+		use_up_slab(pool);
+		add_slab(pool);
+	}
 	void *piece = pool->at;
 	pool->at += size;
 	return piece;
@@ -79,11 +144,10 @@ void pool_give(struct pool *pool, void *piece, size_t len)
 {
 	size_t size = pool_size_of(len);
 	pool->used_bytes -= size;
-	if (size > STEP * CLASS_COUNT) {
-		free(piece);
+	if (size <= LARGE_MAX) {
+		put_free(pool, piece, size);
 		return;
 	}
-	void **list = &pool->free_lists[size / STEP - 1];
-	memcpy(piece, list, sizeof(*list));
-	*list = piece;
+	pool->large_bytes -= size;
+	free(piece);
 }

@@ -1,7 +1,8 @@
-/* Pool: memory for blobs of changing size, in size classes of 64 bytes up to 4 KiB, cut from slabs of 2 MiB.
+/* Pool: memory for pieces of changing size, cut from slabs of 2 MiB that may become huge pages.
  *
- * A freed piece goes to its class's list and is given out again; slabs are returned only when the pool is
- * destroyed. Larger pieces come from malloc. Aborts where memory is missing. One thread. */
+ * Sizes: steps of 16 bytes up to 1 KiB, of 64 up to 4 KiB, powers of two up to 1 MiB. A freed piece goes to
+ * its size's list and is given out again; slabs are returned only when the pool is destroyed. Larger pieces
+ * come from malloc. Aborts where memory is missing. One thread. */
 #ifndef LADDER_BASE_POOL_H
 #define LADDER_BASE_POOL_H
 
@@ -14,14 +15,15 @@ struct pool;
 struct pool *pool_create(void);
 void pool_destroy(struct pool *pool);
 
-/* At least `len` bytes, aligned to 64 up to 4 KiB. */
+/* At least `len` bytes, aligned to 16. */
 void *pool_take(struct pool *pool, size_t len);
 void pool_give(struct pool *pool, void *piece, size_t len);
 
 /* What pool_take(len) really holds: a blob may grow to it in place. */
 size_t pool_size_of(size_t len);
 
-/* Bytes taken and not given back, as pool_size_of counts them. */
+/* Bytes taken and not given back, as pool_size_of counts them; and all that the pool holds. */
 size_t pool_used_bytes(const struct pool *pool);
+size_t pool_held_bytes(const struct pool *pool);
 
 #endif

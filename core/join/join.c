@@ -12,6 +12,7 @@ void join_create(struct join *join, const struct options *options, const unsigne
 		.identity_key = identity_key,
 		.people = people,
 		.series = series,
+		.organic = {.series = SERIES_NONE},
 	};
 }
 
@@ -44,17 +45,32 @@ uint32_t join_intern_ad(struct join *join, struct slice id)
 	return ad;
 }
 
-uint32_t join_intern_organic(struct join *join, struct slice account)
+static uint32_t intern_organic(struct join *join, struct slice account)
 {
 	static const char prefix[] = "organic:";
-	if (account.len == 0)
-		account = join->options->default_account;
 	join->blob.len = 0;
 	buffer_put(&join->blob, prefix, sizeof(prefix) - 1);
 	buffer_put(&join->blob, account.data, account.len);
 	uint32_t ad = series_intern(join->series, LEVEL_AD, buffer_slice(&join->blob), true);
 	if (join->series->series[ad].parents[LEVEL_ACCOUNT] == SERIES_NONE)
 		belong_to_account(join, ad, account);
+	return ad;
+}
+
+uint32_t join_intern_organic(struct join *join, struct slice account)
+{
+	struct organic_memory *last = &join->organic;
+	if (account.len == 0)
+		account = join->options->default_account;
+	struct slice last_account = {last->account, last->account_len};
+	if (last->series != SERIES_NONE && slice_equal(account, last_account))
+		return last->series;
+	uint32_t ad = intern_organic(join, account);
+	if (account.len <= sizeof(last->account)) {
+		memcpy(last->account, account.data, account.len);
+		last->account_len = account.len;
+		last->series = ad;
+	}
 	return ad;
 }
 
@@ -83,14 +99,14 @@ static enum kind kind_of_message(const struct join *join, const struct event *ev
 	return !event->is_media && event->word_count < join->options->min_words ? KIND_SHORT : KIND_STARTED;
 }
 
-struct fact join_fact(struct join *join, const struct event *event)
+static struct fact fact_of(struct join *join, const struct event *event, uint32_t ad, struct key128 click)
 {
 	struct fact fact = {
 		.time_ms = event->ts_ms,
 		.money_micros = event->money_micros,
-		.click = short_click(join_click_key(join, event->click_id)),
+		.click = short_click(click),
 		.id_hash = hash_text(event->id),
-		.ad = event->ad.len ? join_intern_ad(join, event->ad) : SERIES_NONE,
+		.ad = ad,
 		.organic = join_intern_organic(join, event->account),
 		.rank = (uint8_t)event_rank(event),
 		.is_by_click = event->user.len == 0,
@@ -104,9 +120,57 @@ struct fact join_fact(struct join *join, const struct event *event)
 	return fact;
 }
 
+struct fact join_fact(struct join *join, const struct event *event, uint32_t ad)
+{
+	return fact_of(join, event, ad, join_click_key(join, event->click_id));
+}
+
+void join_prepare(struct join *join, const struct event *event, uint32_t ad, int64_t safe_ms,
+		  struct join_event *prepared)
+{
+	bool has_user = event->user.len != 0;
+	prepared->click = join_click_key(join, event->click_id);
+	prepared->user = has_user ? join_user_key(join, event->user) : (struct key128){0, 0};
+	prepared->fact = fact_of(join, event, ad, prepared->click);
+	prepared->id = event->id;
+	prepared->tie = has_user && event->click_id.len ? claim_tie(event->user) : 0;
+	prepared->safe_ms = safe_ms;
+}
+
+static bool has_user(const struct join_event *event)
+{
+	return !event->fact.is_by_click;
+}
+
+void join_prefetch(const struct join *join, const struct join_event *event)
+{
+	if (has_user(event))
+		people_prefetch(join->people, event->user);
+	if (event->fact.click)
+		people_prefetch(join->people, event->click);
+}
+
+void join_prefetch_blobs(const struct join *join, const struct join_event *event)
+{
+	if (has_user(event))
+		people_prefetch_blob(join->people, event->user);
+	if (event->fact.click)
+		people_prefetch_blob(join->people, event->click);
+}
+
+void join_prefetch_ends(const struct join *join, const struct join_event *event)
+{
+	people_prefetch_end(join->people, has_user(event) ? event->user : event->click);
+}
+
 static struct fold_context fold_context(const struct join *join)
 {
 	return (struct fold_context){join->options, join->series};
+}
+
+static const struct blob_header *find(const struct join *join, struct key128 key)
+{
+	return (const struct blob_header *)people_find(join->people, key).data;
 }
 
 static void load(struct join *join, struct person *person, struct key128 key)
@@ -278,59 +342,96 @@ static void move_facts(struct join *join, uint64_t click, struct step_list *out)
 }
 
 /* An event with both ids: its user claims its click, if nobody did so before. */
-static void claim_click(struct join *join, const struct event *event, struct key128 user, int64_t safe_ms,
-			struct step_list *out)
+static void claim_click(struct join *join, const struct join_event *event, struct step_list *out)
 {
-	struct key128 click = join_click_key(join, event->click_id);
-	load(join, &join->other, click);
-	struct claim before = join->other.claim;
-	struct claim claim = {.person = user, .time_ms = event->ts_ms, .tie = claim_tie(event->user)};
-	bool is_claimed = before.time_ms != TIME_NONE;
-	if (is_claimed && claim_compare(&claim, event->id, &before, buffer_slice(&join->other.claim_id)) >= 0)
+	struct claim claim = {.person = event->user, .time_ms = event->fact.time_ms, .tie = event->tie};
+	struct claim before;
+	struct slice before_id;
+	const struct blob_header *blob = find(join, event->click);
+	bool is_claimed = blob && blob_claim(blob, &before, &before_id);
+	if (is_claimed && claim_compare(&claim, event->id, &before, before_id) >= 0)
 		return;
-	struct key128 owner = is_claimed ? before.person : click;
+	load(join, &join->other, event->click);
+	struct key128 owner = is_claimed ? before.person : event->click;
 	join->other.claim = claim;
 	join->other.claim_id.len = 0;
 	buffer_put(&join->other.claim_id, event->id.data, event->id.len);
 	store(join, &join->other);
-	if (key128_equal(owner, user))
+	if (key128_equal(owner, event->user))
 		return;
-	if (!key128_equal(owner, click))
+	if (!key128_equal(owner, event->click))
 		load(join, &join->other, owner);
 	if (join->other.fact_count == 0)
 		return;
-	load(join, &join->person, user);
-	fold_in_old(join, &join->person, safe_ms);
-	move_facts(join, short_click(click), out);
+	load(join, &join->person, event->user);
+	fold_in_old(join, &join->person, event->safe_ms);
+	move_facts(join, short_click(event->click), out);
 	store(join, &join->other);
 	store(join, &join->person);
 }
 
-enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms,
-			   struct step_list *out)
+/* Whether the event can be put behind all that the blob has, and nothing else changes by it. */
+static bool can_append(const struct join *join, const struct blob_header *blob,
+		       const struct join_event *event, bool is_click)
 {
-	struct fact fact = join_fact(join, event);
-	struct key128 key;
-	bool is_click = event->user.len == 0;
-	if (is_click) {
-		key = join_click_key(join, event->click_id);
-		load(join, &join->person, key);
-		if (join->person.claim.time_ms != TIME_NONE) {
-			key = join->person.claim.person;
-			load(join, &join->person, key);
-			is_click = false;
-		}
-	} else {
-		key = join_user_key(join, event->user);
-		if (event->click_id.len)
-			claim_click(join, event, key, safe_ms, out);
-		load(join, &join->person, key);
-	}
+	int64_t last_ms = blob_last_ms(blob);
+	if (blob->record_count == 0)
+		return last_ms == TIME_NONE && !blob->has_rare;
+	if (!blob_is_before(blob, last_ms, &event->fact) || blob->record_count >= join->options->max_tail)
+		return false;
+	if (!is_click && blob->record_count > JOIN_KEPT_FACTS && blob_first_ms(blob) < event->safe_ms)
+		return false;
+	return !blob_may_have_id(blob, event->fact.id_hash) || !blob_has_id(blob, event->id);
+}
+
+/* One fold step on the blob itself. */
+static void append(struct join *join, struct key128 key, const struct blob_header *blob,
+		   const struct join_event *event, struct step_list *out)
+{
+	struct fold_context ctx = fold_context(join);
+	struct ladder *head = &join->scratch;
+	if (blob)
+		blob_get_head(blob, head);
+	else
+		ladder_reset(head);
+	fold_event(&ctx, head, &event->fact, out);
+	struct blob_growth growth = blob_plan_append(blob, head, &event->fact, event->id, &join->blob);
+	size_t room = growth.len > growth.len_before ? growth.len : growth.len_before;
+	struct blob_header *grown = people_resize(join->people, key, room);
+	blob_append(grown, key, &growth, head, &event->fact, &join->blob);
+	if (growth.len < room)
+		people_shrink(join->people, key, room);
+}
+
+static enum join_class take_slowly(struct join *join, struct key128 key, const struct join_event *event,
+				   bool is_click, struct step_list *out)
+{
+	load(join, &join->person, key);
 	if (!is_click) /* a click may still be claimed: it keeps all it has */
-		fold_in_old(join, &join->person, safe_ms);
-	enum join_class class = add_fact(join, &join->person, &fact, event->id, out);
+		fold_in_old(join, &join->person, event->safe_ms);
+	enum join_class class = add_fact(join, &join->person, &event->fact, event->id, out);
 	store(join, &join->person);
 	return class;
+}
+
+enum join_class join_take(struct join *join, const struct join_event *event, struct step_list *out)
+{
+	bool is_click = !has_user(event);
+	struct key128 key = is_click ? event->click : event->user;
+	struct claim claim;
+	struct slice claim_id;
+	if (!is_click && event->fact.click)
+		claim_click(join, event, out);
+	const struct blob_header *blob = find(join, key);
+	if (is_click && blob && blob_claim(blob, &claim, &claim_id)) {
+		key = claim.person;
+		blob = find(join, key);
+		is_click = false;
+	}
+	if (blob && !can_append(join, blob, event, is_click))
+		return take_slowly(join, key, event, is_click, out);
+	append(join, key, blob, event, out);
+	return JOIN_APPLIED;
 }
 
 /* The prefix stands for its people only: where each series last heard of him. */

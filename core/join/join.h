@@ -25,6 +25,23 @@ enum { JOIN_KEPT_FACTS = 64 };
 
 enum join_class { JOIN_APPLIED, JOIN_DUPLICATE, JOIN_LATE };
 
+/* An event as far as it can be worked out without its person. */
+struct join_event {
+	struct fact fact;
+	struct key128 user;  /* zero without one */
+	struct key128 click; /* zero without one */
+	struct slice id;     /* borrowed from the event */
+	uint32_t tie;        /* claim_tie, of an event with both */
+	int64_t safe_ms;     /* facts before it need not be kept in tails: no event older than it will come */
+};
+
+/* The pseudo-ad that was asked for last: mostly it is asked for again. */
+struct organic_memory {
+	char account[64];
+	size_t account_len;
+	uint32_t series; /* SERIES_NONE: none was */
+};
+
 struct join {
 	const struct options *options;
 	const unsigned char *identity_key; /* 16 bytes */
@@ -38,6 +55,7 @@ struct join {
 	struct step_list before;
 	struct step_list after;
 	struct buffer blob;
+	struct organic_memory organic;
 };
 
 /* `people` and `series` are borrowed. */
@@ -54,13 +72,21 @@ uint32_t join_intern_organic(struct join *join, struct slice account);
 struct key128 join_user_key(const struct join *join, struct slice user);
 struct key128 join_click_key(const struct join *join, struct slice click_id);
 
-/* What a tail keeps of an event; every type but spend. */
-struct fact join_fact(struct join *join, const struct event *event);
+/* What a tail keeps of an event; every type but spend. `ad` is the series of event->ad, SERIES_NONE without
+ * one. */
+struct fact join_fact(struct join *join, const struct event *event, uint32_t ad);
 
-/* Takes one event in. Facts before safe_ms need not be kept in tails: no event older than it will come.
- * Steps are appended to `out`. */
-enum join_class join_event(struct join *join, const struct event *event, int64_t safe_ms,
-			   struct step_list *out);
+/* The same, and who it is. The event's id must last until it is taken. */
+void join_prepare(struct join *join, const struct event *event, uint32_t ad, int64_t safe_ms,
+		  struct join_event *prepared);
+
+/* Asks for what join_take will read, in three steps with time between them: see people_prefetch. */
+void join_prefetch(const struct join *join, const struct join_event *event);
+void join_prefetch_blobs(const struct join *join, const struct join_event *event);
+void join_prefetch_ends(const struct join *join, const struct join_event *event);
+
+/* Takes one event in. Steps are appended to `out`. */
+enum join_class join_take(struct join *join, const struct join_event *event, struct step_list *out);
 
 /* The steps that a blob's person stands for under the parents that the series have now, as far as
  * they depend on them: negated, applied, and taken again after the parents changed, they move him. */

@@ -24,14 +24,11 @@ void step_list_destroy(struct step_list *list)
 	*list = (struct step_list){0};
 }
 
-void step_list_push(struct step_list *list, const struct step *step)
+void step_list_grow(struct step_list *list)
 {
-	if (list->count == list->capacity) {
-		list->capacity = list->capacity ? 2 * list->capacity : 64;
-		list->steps = realloc(list->steps, list->capacity * sizeof(*list->steps));
-		CHECK(list->steps);
-	}
-	list->steps[list->count++] = *step;
+	list->capacity = list->capacity ? 2 * list->capacity : 64;
+	list->steps = realloc(list->steps, list->capacity * sizeof(*list->steps));
+	CHECK(list->steps);
 }
 
 static int step_compare(const void *left, const void *right)

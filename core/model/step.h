@@ -83,7 +83,14 @@ struct step_list {
 };
 
 void step_list_destroy(struct step_list *list);
-void step_list_push(struct step_list *list, const struct step *step);
+void step_list_grow(struct step_list *list);
+
+static inline void step_list_push(struct step_list *list, const struct step *step)
+{
+	if (list->count == list->capacity)
+		step_list_grow(list);
+	list->steps[list->count++] = *step;
+}
 
 /* after - before, as few steps as say it: what is the same in both falls out. Both lists are
  * reordered; `after` holds the result. */

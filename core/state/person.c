@@ -2,20 +2,6 @@
 
 #include <stdlib.h>
 
-struct person_fixed {
-	struct key128 key;
-	struct claim claim;
-	struct ladder_fixed head;
-	struct ladder_fixed prefix;
-	uint32_t fact_count;
-	uint32_t ids_len;
-	int64_t horizon_ms;
-	uint32_t horizon_id_len;
-	uint8_t horizon_rank;
-	uint8_t has_prefix;
-	uint8_t unused[2];
-};
-
 void ladder_reset(struct ladder *ladder)
 {
 	ladder->fixed = (struct ladder_fixed){
@@ -52,7 +38,7 @@ static void *grow(void *array, size_t *capacity, size_t count, size_t size)
 	return array;
 }
 
-static void ladder_resize(struct ladder *ladder)
+void ladder_make_room(struct ladder *ladder)
 {
 	ladder->conversations = grow(ladder->conversations, &ladder->conversation_capacity,
 				     ladder->fixed.conversation_count, sizeof(struct conversation));
@@ -69,7 +55,7 @@ static void copy_array(void *to, const void *from, size_t len)
 void ladder_copy(struct ladder *to, const struct ladder *from)
 {
 	to->fixed = from->fixed;
-	ladder_resize(to);
+	ladder_make_room(to);
 	copy_array(to->conversations, from->conversations,
 		   from->fixed.conversation_count * sizeof(struct conversation));
 	copy_array(to->touches, from->touches, from->fixed.touch_count * sizeof(struct touch));
@@ -93,7 +79,7 @@ struct conversation *ladder_add_conversation(struct ladder *ladder)
 	if (ladder->fixed.conversation_count >= CONVERSATION_COUNT_MAX)
 		return oldest_conversation(ladder);
 	ladder->fixed.conversation_count++;
-	ladder_resize(ladder);
+	ladder_make_room(ladder);
 	return &ladder->conversations[ladder->fixed.conversation_count - 1];
 }
 
@@ -109,7 +95,7 @@ static struct touch *add_touch(struct ladder *ladder)
 {
 	if (ladder->fixed.touch_count < TOUCH_COUNT_MAX) {
 		ladder->fixed.touch_count++;
-		ladder_resize(ladder);
+		ladder_make_room(ladder);
 		struct touch *touch = &ladder->touches[ladder->fixed.touch_count - 1];
 		touch->time_ms = TIME_NONE;
 		return touch;
@@ -215,6 +201,13 @@ void person_destroy(struct person *person)
 	buffer_destroy(&person->horizon_id);
 }
 
+void person_add_fact(struct person *person, const struct fact *fact)
+{
+	person->facts =
+		grow(person->facts, &person->fact_capacity, person->fact_count + 1, sizeof(*person->facts));
+	person->facts[person->fact_count++] = *fact;
+}
+
 void person_insert_fact(struct person *person, size_t at, const struct fact *fact, struct slice id)
 {
 	CHECK(at <= person->fact_count);
@@ -268,100 +261,6 @@ size_t person_find_id(const struct person *person, uint64_t id_hash, struct slic
 		    slice_equal(person_fact_id(person, &person->facts[i]), id))
 			return i;
 	return person->fact_count;
-}
-
-static void store_ladder(const struct ladder *ladder, struct buffer *out)
-{
-	buffer_put(out, ladder->conversations,
-		   ladder->fixed.conversation_count * sizeof(struct conversation));
-	buffer_put(out, ladder->touches, ladder->fixed.touch_count * sizeof(struct touch));
-}
-
-void person_store(const struct person *person, struct buffer *out)
-{
-	struct person_fixed fixed = {
-		.key = person->key,
-		.claim = person->claim,
-		.head = person->head.fixed,
-		.prefix = person->prefix.fixed,
-		.fact_count = (uint32_t)person->fact_count,
-		.horizon_ms = person->horizon.time_ms,
-		.horizon_id_len = (uint32_t)person->horizon_id.len,
-		.horizon_rank = person->horizon.rank,
-		.has_prefix = person->fact_count > 0 && !ladder_is_empty(&person->prefix),
-	};
-	fixed.claim.id_len = (uint32_t)person->claim_id.len;
-	for (size_t i = 0; i < person->fact_count; i++)
-		fixed.ids_len += person->facts[i].id_len;
-	buffer_put(out, &fixed, sizeof(fixed));
-	store_ladder(&person->head, out);
-	if (fixed.has_prefix)
-		store_ladder(&person->prefix, out);
-	uint32_t id_at = 0;
-	for (size_t i = 0; i < person->fact_count; i++) {
-		struct fact fact = person->facts[i];
-		fact.id_at = id_at;
-		id_at += fact.id_len;
-		buffer_put(out, &fact, sizeof(fact));
-	}
-	for (size_t i = 0; i < person->fact_count; i++)
-		buffer_put(out, person->ids.data + person->facts[i].id_at, person->facts[i].id_len);
-	buffer_put(out, person->claim_id.data, person->claim_id.len);
-	buffer_put(out, person->horizon_id.data, person->horizon_id.len);
-}
-
-static void load_ladder(struct ladder *ladder, const struct ladder_fixed *fixed, struct reader *reader)
-{
-	size_t conversations_len = fixed->conversation_count * sizeof(struct conversation);
-	size_t touches_len = fixed->touch_count * sizeof(struct touch);
-	struct slice conversations = reader_bytes(reader, conversations_len);
-	struct slice touches = reader_bytes(reader, touches_len);
-	if (reader->failed)
-		return;
-	ladder->fixed = *fixed;
-	ladder_resize(ladder);
-	copy_array(ladder->conversations, conversations.data, conversations_len);
-	copy_array(ladder->touches, touches.data, touches_len);
-}
-
-static bool facts_are_sound(const struct person *person)
-{
-	for (size_t i = 0; i < person->fact_count; i++)
-		if ((size_t)person->facts[i].id_at + person->facts[i].id_len > person->ids.len)
-			return false;
-	return true;
-}
-
-bool person_load(struct person *person, struct slice blob)
-{
-	struct reader reader = reader_of(blob);
-	struct slice start = reader_bytes(&reader, sizeof(struct person_fixed));
-	if (reader.failed)
-		return false;
-	struct person_fixed fixed;
-	memcpy(&fixed, start.data, sizeof(fixed));
-	person_reset(person, fixed.key);
-	person->horizon = (struct fact){.time_ms = fixed.horizon_ms, .rank = fixed.horizon_rank};
-	load_ladder(&person->head, &fixed.head, &reader);
-	if (fixed.has_prefix)
-		load_ladder(&person->prefix, &fixed.prefix, &reader);
-	else if (fixed.fact_count == 0 && !reader.failed)
-		ladder_copy(&person->prefix, &person->head);
-	struct slice facts = reader_bytes(&reader, (size_t)fixed.fact_count * sizeof(struct fact));
-	struct slice ids = reader_bytes(&reader, fixed.ids_len);
-	struct slice claim_id = reader_bytes(&reader, fixed.claim.id_len);
-	struct slice horizon_id = reader_bytes(&reader, fixed.horizon_id_len);
-	if (reader.failed)
-		return false;
-	person->facts =
-		grow(person->facts, &person->fact_capacity, fixed.fact_count, sizeof(*person->facts));
-	copy_array(person->facts, facts.data, facts.len);
-	person->fact_count = fixed.fact_count;
-	buffer_put(&person->ids, ids.data, ids.len);
-	person->claim = fixed.claim;
-	buffer_put(&person->claim_id, claim_id.data, claim_id.len);
-	buffer_put(&person->horizon_id, horizon_id.data, horizon_id.len);
-	return reader.at == reader.end && facts_are_sound(person);
 }
 
 struct bounds {
@@ -428,22 +327,9 @@ bool person_is_sound(const struct person *person, const struct series_table *tab
 {
 	const struct bounds bounds = {table, now_ms};
 	bool is_sound = ladder_is_sound(&bounds, &person->head) && ladder_is_sound(&bounds, &person->prefix);
+	if (person->fact_count > 0)
+		is_sound &= person->facts[person->fact_count - 1].time_ms == person->head.fixed.last_ms;
 	for (size_t i = 0; is_sound && i < person->fact_count; i++)
 		is_sound = fact_is_sound(&bounds, &person->facts[i]);
 	return is_sound;
-}
-
-struct key128 person_blob_key(const char *blob)
-{
-	struct key128 key;
-	memcpy(&key, blob, sizeof(key));
-	return key;
-}
-
-int64_t person_blob_last_ms(const char *blob)
-{
-	struct person_fixed fixed;
-	memcpy(&fixed, blob, sizeof(fixed));
-	int64_t last_ms = fixed.head.last_ms;
-	return fixed.claim.time_ms > last_ms ? fixed.claim.time_ms : last_ms;
 }

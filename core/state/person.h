@@ -10,10 +10,7 @@
  * `head` = fold(prefix, tail) always; with an empty tail they are the same. The tail is sorted by
  * fact_compare. The horizon is the last fact that max_tail folded in: (time, rank, id).
  *
- * In the table a person is one flat, relocatable blob (person_store, person_load):
- *   person_fixed | conversations, touches of head | the same of prefix, where kept | facts | ids |
- *   claim id | horizon id
- * where `prefix` is left out if it is empty or the same as `head`. */
+ * In the table a person is one flat, relocatable blob: person_blob.h. */
 #ifndef LADDER_STATE_PERSON_H
 #define LADDER_STATE_PERSON_H
 
@@ -91,6 +88,8 @@ void ladder_reset(struct ladder *ladder);
 void ladder_destroy(struct ladder *ladder);
 void ladder_copy(struct ladder *to, const struct ladder *from);
 bool ladder_is_empty(const struct ladder *ladder);
+/* Room for as many conversations and touches as `fixed` says. */
+void ladder_make_room(struct ladder *ladder);
 
 /* Room for one more conversation. In a full ladder it is that of the one with the oldest inbound message, but
  * never the ongoing one nor the one that opened last. Valid until the next is added. */
@@ -168,6 +167,8 @@ static inline struct slice person_fact_id(const struct person *person, const str
 
 /* Puts a fact at a place in the tail, copying its id. */
 void person_insert_fact(struct person *person, size_t at, const struct fact *fact, struct slice id);
+/* Puts one whose id stands in `ids` already behind the others. */
+void person_add_fact(struct person *person, const struct fact *fact);
 void person_remove_fact(struct person *person, size_t at);
 
 /* The fact at this place of the tail becomes the horizon. */

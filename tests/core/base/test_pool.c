@@ -34,7 +34,7 @@ static void take(struct pool *pool, struct piece *piece, struct random *random)
 	piece->bytes = pool_take(pool, piece->len);
 	assert_true(pool_size_of(piece->len) >= piece->len);
 	if (piece->len <= 4096)
-		assert_int_equal((uintptr_t)piece->bytes % 64, 0);
+		assert_int_equal((uintptr_t)piece->bytes % 16, 0);
 	memset(piece->bytes, piece->fill, pool_size_of(piece->len));
 }
 
@@ -70,16 +70,20 @@ static void test_random(void **state)
 	pool_destroy(pool);
 }
 
-/* Classes are 64 bytes apart: a blob grows in place inside its class. */
+/* Sizes are 16 bytes apart, later 64, then double: a blob grows in place inside its class. */
 static void test_sizes(void **state)
 {
 	(void)state;
-	assert_int_equal(pool_size_of(0), 64);
-	assert_int_equal(pool_size_of(1), 64);
-	assert_int_equal(pool_size_of(64), 64);
-	assert_int_equal(pool_size_of(65), 128);
+	assert_int_equal(pool_size_of(0), 16);
+	assert_int_equal(pool_size_of(1), 16);
+	assert_int_equal(pool_size_of(16), 16);
+	assert_int_equal(pool_size_of(17), 32);
+	assert_int_equal(pool_size_of(1024), 1024);
+	assert_int_equal(pool_size_of(1025), 1088);
 	assert_int_equal(pool_size_of(4096), 4096);
-	assert_true(pool_size_of(4097) >= 4097);
+	assert_int_equal(pool_size_of(4097), 8192);
+	assert_int_equal(pool_size_of(1 << 20), 1 << 20);
+	assert_true(pool_size_of((1 << 20) + 1) > 1 << 20);
 }
 
 /* A piece that was given back is the next of its class, and of no other. */
@@ -93,7 +97,7 @@ static void test_given_again(void **state)
 		pool_give(pool, second, len);
 		char *other = pool_take(pool, len + 64);
 		assert_true(other != first && other != second);
-		assert_ptr_equal(pool_take(pool, len + 63), second);
+		assert_ptr_equal(pool_take(pool, pool_size_of(len)), second);
 		assert_ptr_equal(pool_take(pool, len), first);
 		if (len + 64 > 4096)
 			pool_give(pool, other, len + 64);

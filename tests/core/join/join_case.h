@@ -54,10 +54,17 @@ static inline void join_case_restart(struct join_case *test)
 	join_case_create_at(test, &test->fixture.options);
 }
 
+static inline uint32_t ad_of(struct join *join, const struct event *event)
+{
+	return event->ad.len ? join_intern_ad(join, event->ad) : SERIES_NONE;
+}
+
 static inline enum join_class join_case_put(struct join_case *test, const struct event *event,
 					    int64_t safe_ms)
 {
-	return join_event(&test->join, event, safe_ms, &test->steps);
+	struct join_event prepared;
+	join_prepare(&test->join, event, ad_of(&test->join, event), safe_ms, &prepared);
+	return join_take(&test->join, &prepared, &test->steps);
 }
 
 /* As few steps as say the same, in one order. */
@@ -116,7 +123,8 @@ static inline int join_case_compare(struct join *join, const struct event *a, co
 	if (event_rank(a) != event_rank(b))
 		return event_rank(a) < event_rank(b) ? -1 : 1;
 	int order = slice_compare(a->id, b->id);
-	struct fact left = join_fact(join, a), right = join_fact(join, b);
+	struct fact left = join_fact(join, a, ad_of(join, a)),
+		    right = join_fact(join, b, ad_of(join, b));
 	left.id_len = right.id_len = 0;
 	return order ? order : fact_compare_content(&left, join->series, &right, join->series);
 }
@@ -149,7 +157,7 @@ static inline void join_case_fold_person(struct join_case *test, const struct ev
 	for (size_t i = 0; i < sorted_count; i++) {
 		if (join_case_has_id(sorted, i, sorted[i].id))
 			continue;
-		struct fact fact = join_fact(&test->join, &sorted[i]);
+		struct fact fact = join_fact(&test->join, &sorted[i], ad_of(&test->join, &sorted[i]));
 		fold_event(&ctx, &ladder, &fact, out);
 	}
 	ladder_destroy(&ladder);

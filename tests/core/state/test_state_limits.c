@@ -58,6 +58,7 @@ static void test_horizon(void **state)
 	struct buffer blob = {0};
 	person_reset(&person, (struct key128){1, 2});
 	struct fact fact = {.time_ms = 100, .rank = RANK_IN, .ad = SERIES_NONE};
+	fact.id_hash = hash_text(TEXT("m"));
 	assert_false(person_has_passed(&person, &fact, TEXT("a")));
 	person_insert_fact(&person, 0, &fact, TEXT("m"));
 	person_set_horizon(&person, 0);
@@ -97,6 +98,7 @@ static void test_sound(void **state)
 	const struct fact fact = {.time_ms = START_MS, .rank = RANK_OPEN, .ad = SERIES_NONE, .organic = ad};
 	person_reset(&person, (struct key128){1, 2});
 	person_insert_fact(&person, 0, &fact, TEXT("m"));
+	person.head.fixed.last_ms = START_MS;
 	*ladder_add_conversation(&person.head) = (struct conversation){.ad = ad, .first_out_ms = TIME_NONE};
 	assert_true(person_is_sound(&person, &table, START_MS));
 	assert_false(person_is_sound(&person, &table, START_MS - 1));

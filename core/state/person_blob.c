@@ -1,0 +1,131 @@
+#include "core/state/person_pack.h"
+
+int64_t blob_last_ms(const struct blob_header *blob)
+{
+	return unpack_time(blob->last_and_opened_last);
+}
+
+void blob_get_head(const struct blob_header *blob, struct ladder *head)
+{
+	head->fixed = get_head(blob);
+	unpack_ladder(head, (const char *)(blob + 1));
+}
+
+static size_t head_bytes(const struct blob_header *blob)
+{
+	return ladder_bytes(blob->conversation_count, blob->touch_count);
+}
+
+static struct reader records_of(const struct blob_header *blob)
+{
+	const char *at = (const char *)(blob + 1) + head_bytes(blob);
+	uint32_t rare_len = 0;
+	if (blob->has_rare)
+		memcpy(&rare_len, at, sizeof(rare_len));
+	return (struct reader){at + rare_len, (const char *)blob + blob->len, false};
+}
+
+bool blob_has_id(const struct blob_header *blob, struct slice id)
+{
+	struct reader reader = records_of(blob);
+	struct anchors anchors = no_anchors;
+	struct record record;
+	while (!reader_at_end(&reader)) {
+		read_record(&reader, &anchors, &record);
+		if (record_has_id(&record, &anchors, id))
+			return true;
+		pass_record(&anchors, &record);
+	}
+	return false;
+}
+
+int64_t blob_first_ms(const struct blob_header *blob)
+{
+	struct reader reader = records_of(blob);
+	struct anchors anchors = no_anchors;
+	struct record record;
+	read_record(&reader, &anchors, &record);
+	return record.fact.time_ms;
+}
+
+bool blob_claim(const struct blob_header *blob, struct claim *claim, struct slice *id)
+{
+	const char *rare = (const char *)(blob + 1) + head_bytes(blob);
+	if (!blob->has_rare || !(rare[sizeof(uint32_t)] & RARE_HAS_CLAIM))
+		return false;
+	struct reader reader = {rare + sizeof(uint32_t) + 1, (const char *)blob + blob->len, false};
+	*id = get_claim(&reader, claim);
+	return claim->time_ms != TIME_NONE;
+}
+
+/* ---- Growing ---- */
+
+static struct anchors anchors_of(const struct blob_header *blob)
+{
+	struct anchors anchors = no_anchors;
+	struct record record;
+	const char *bytes = (const char *)blob, *end = bytes + blob->len;
+	if (blob->click_anchor_at) {
+		struct reader reader = {bytes + blob->click_anchor_at, end, false};
+		read_record(&reader, &anchors, &record);
+	}
+	if (blob->id_anchor_at) {
+		struct anchors own = anchors;
+		struct reader reader = {bytes + blob->id_anchor_at, end, false};
+		read_record(&reader, &own, &record);
+		anchors.id = record.middle;
+	}
+	anchors.time_ms = blob->record_count ? blob_last_ms(blob) : 0;
+	return anchors;
+}
+
+struct blob_growth blob_plan_append(const struct blob_header *blob, const struct ladder *head,
+				    const struct fact *fact, struct slice id, struct buffer *scratch)
+{
+	struct anchors anchors = blob ? anchors_of(blob) : no_anchors;
+	scratch->len = 0;
+	struct blob_growth growth = {
+		.head_len_before = blob ? head_bytes(blob) : 0,
+		.head_len = ladder_bytes(head->fixed.conversation_count, head->fixed.touch_count),
+		.len_before = blob ? blob->len : 0,
+		.is_click_anchor = becomes_click_anchor(&anchors, fact),
+		.is_id_anchor = write_record(&anchors, fact, id, scratch),
+	};
+	growth.len = (blob ? blob->len : sizeof(*blob)) - growth.head_len_before + growth.head_len +
+		     scratch->len;
+	return growth;
+}
+
+/* What stands behind the head moves by as much as the head has grown. */
+static void move_rest(struct blob_header *blob, const struct blob_growth *growth)
+{
+	char *rest = (char *)(blob + 1);
+	size_t rest_len = growth->len_before - sizeof(*blob) - growth->head_len_before;
+	uint32_t moved = (uint32_t)(growth->head_len - growth->head_len_before);
+	memmove(rest + growth->head_len, rest + growth->head_len_before, rest_len);
+	if (blob->id_anchor_at)
+		blob->id_anchor_at += moved;
+	if (blob->click_anchor_at)
+		blob->click_anchor_at += moved;
+}
+
+void blob_append(struct blob_header *blob, struct key128 key, const struct blob_growth *growth,
+		 const struct ladder *head, const struct fact *fact, const struct buffer *scratch)
+{
+	if (growth->len_before == 0)
+		*blob = (struct blob_header){.key = key};
+	else if (growth->head_len != growth->head_len_before)
+		move_rest(blob, growth);
+	set_head(blob, &head->fixed);
+	pack_ladder(head, (char *)(blob + 1));
+	uint32_t record_at = (uint32_t)(growth->len - scratch->len);
+	memcpy((char *)blob + record_at, scratch->data, scratch->len);
+	if (growth->is_id_anchor)
+		blob->id_anchor_at = record_at;
+	if (growth->is_click_anchor)
+		blob->click_anchor_at = record_at;
+	blob->record_count++;
+	blob->last_rank = fact->rank & 7;
+	blob->seen |= UINT64_C(1) << (fact->id_hash >> 58);
+	blob->len = (uint32_t)growth->len;
+}
