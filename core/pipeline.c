@@ -176,30 +176,46 @@ bool task_add(struct task *task, size_t input, const struct event *event, unsign
 	return true;
 }
 
-static enum verdict_class end_event(struct task *task, const struct task_entry *entry)
+void task_join(struct task *task, struct verdict *verdicts)
 {
 	static const enum verdict_class classes[] = {
 		[JOIN_APPLIED] = CLASS_APPLIED, [JOIN_DUPLICATE] = CLASS_DUPLICATE, [JOIN_LATE] = CLASS_LATE};
-	task->steps.count = 0;
-	enum join_class class = join_take(&task->join, &entry->event, &task->steps);
-	window_advance(&task->window, entry->cause_ms);
-	window_apply(&task->window, &task->steps, entry->cause_ms);
-	return classes[class];
-}
-
-size_t task_flush(struct task *task, struct verdict *verdicts)
-{
 	size_t count = task->batch_count;
 	for (size_t i = 0; i < count; i++)
 		join_prefetch_blobs(&task->join, &task->batch[i].event);
 	for (size_t i = 0; i < count; i++)
 		join_prefetch_ends(&task->join, &task->batch[i].event);
+	task->steps.count = 0;
 	for (size_t i = 0; i < count; i++) {
+		struct task_entry *entry = &task->batch[i];
+		enum verdict_class class = classes[join_take(&task->join, &entry->event, &task->steps)];
+		verdicts[i] = (struct verdict){class, REASON_COUNT};
+		task->inputs[entry->input].classes[class]++;
+		entry->step_end = task->steps.count;
+	}
+}
+
+void task_window(struct task *task)
+{
+	size_t step = 0;
+	for (size_t i = 0; i < task->batch_count; i++) {
 		const struct task_entry *entry = &task->batch[i];
-		verdicts[i] = (struct verdict){end_event(task, entry), REASON_COUNT};
-		task->inputs[entry->input].classes[verdicts[i].class]++;
+		const struct step_list steps = {.steps = task->steps.steps + step,
+						.count = entry->step_end - step};
+		window_advance(&task->window, entry->cause_ms);
+		window_apply(&task->window, &steps, entry->cause_ms);
+		step = entry->step_end;
 	}
 	task->batch_count = 0;
+}
+
+size_t task_flush(struct task *task, struct verdict *verdicts)
+{
+	size_t count = task->batch_count;
+	if (count == 0)
+		return 0;
+	task_join(task, verdicts);
+	task_window(task);
 	return count;
 }
 

@@ -48,6 +48,7 @@ enum { TASK_BATCH_MAX = 257 };
 struct task_entry {
 	struct join_event event;
 	int64_t cause_ms; /* stream time when it came */
+	size_t step_end;  /* in task.steps: where its steps end, when it has been joined */
 	uint32_t input;
 };
 
@@ -95,6 +96,9 @@ struct verdict task_event(struct task *task, size_t input, const struct event *e
 bool task_add(struct task *task, size_t input, const struct event *event, unsigned type_mask, int64_t wall_ms,
 	      struct verdict *verdict);
 size_t task_flush(struct task *task, struct verdict *verdicts);
+/* Its two halves, for those who measure them. */
+void task_join(struct task *task, struct verdict *verdicts);
+void task_window(struct task *task);
 
 /* How far the other inputs have been read, in event time, while one is: INT64_MAX where they have nothing
  * more. Events are late as if all inputs had been read side by side, so a backlog in one makes nothing

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "core/base/utf8.h"
+#include "core/decode/flat.h"
 #include "core/decode/interpret.h"
 #include "core/decode/scan.h"
 
 struct decoder {
 	struct decode_limits limits;
 	struct fields fields;
+	struct flat_reader flat;
 	struct scanner scanner;
 	struct capture capture; /* of the object scanned last */
 };
@@ -19,6 +21,7 @@ struct decoder *decoder_create(const struct decode_limits *limits)
 	CHECK(decoder);
 	decoder->limits = *limits;
 	fields_init(&decoder->fields);
+	flat_create(&decoder->flat, &decoder->fields, limits->id_bytes);
 	scan_create(&decoder->scanner, &decoder->fields, limits->depth);
 	return decoder;
 }
@@ -27,6 +30,7 @@ void decoder_destroy(struct decoder *decoder)
 {
 	if (!decoder)
 		return;
+	flat_destroy(&decoder->flat);
 	scan_destroy(&decoder->scanner);
 	free(decoder);
 }
@@ -118,6 +122,11 @@ static bool check_unit(struct decoder *decoder, struct slice unit, bool *is_obje
 static bool decode_unit(struct decoder *decoder, struct slice unit, const struct decode_sink *sink)
 {
 	bool is_object;
+	struct event event;
+	if (flat_read(&decoder->flat, unit, &event)) {
+		sink->event(sink->ctx, &event, unit);
+		return true;
+	}
 	if (!check_unit(decoder, unit, &is_object))
 		return false;
 	if (is_object)

@@ -55,7 +55,7 @@ static bool is_text(const struct token *token)
 	return token->kind <= TOKEN_INTEGER;
 }
 
-static bool read_time(const struct token *token, int64_t *time_ms)
+bool interpret_time(const struct token *token, int64_t *time_ms)
 {
 	return is_text(token) && time_parse(token->text, time_ms);
 }
@@ -102,7 +102,7 @@ static bool is_ad_id(const struct token *token)
 	return is_text(token) && (token->text.len < len || memcmp(token->text.data, organic, len) != 0);
 }
 
-static bool read_value(const struct token *token, enum field_kind kind, void *member)
+bool interpret_value(const struct token *token, enum field_kind kind, void *member)
 {
 	bool is_string = token->kind == TOKEN_STRING;
 	switch (kind) {
@@ -159,7 +159,7 @@ static bool read_times(const struct reading *reading, enum event_type type)
 	uint32_t times = reading->present & reading->fields->of_kind[KIND_TIME];
 	for (uint32_t left = times; left; left &= left - 1) {
 		unsigned field = (unsigned)__builtin_ctz(left);
-		if (!read_time(&reading->capture->tokens[field], member_of(reading, field)))
+		if (!interpret_time(&reading->capture->tokens[field], member_of(reading, field)))
 			return fail(reading->fault, REASON_bad_time, field_rows[field].sentence);
 	}
 	if (type != EVENT_SPEND)
@@ -205,21 +205,10 @@ static bool read_others(const struct reading *reading)
 	for (uint32_t left = reading->present & ~done; left; left &= left - 1) {
 		unsigned field = (unsigned)__builtin_ctz(left);
 		const struct field_row *row = &field_rows[field];
-		if (!read_value(&reading->capture->tokens[field], row->kind, member_of(reading, field)))
+		if (!interpret_value(&reading->capture->tokens[field], row->kind, member_of(reading, field)))
 			return fail(reading->fault, REASON_bad_value, row->sentence);
 	}
 	return true;
-}
-
-/* In pieces: of the whole, compilers make a string instruction that takes longer than all the rest. */
-static void clear_event(struct event *event)
-{
-	enum { PIECE_BYTES = 64 };
-	char *bytes = (char *)event;
-	size_t at = 0;
-	for (; at + PIECE_BYTES <= sizeof(*event); at += PIECE_BYTES)
-		memset(bytes + at, 0, PIECE_BYTES);
-	memset(bytes + at, 0, sizeof(*event) % PIECE_BYTES);
 }
 
 bool interpret_object(const struct fields *fields, size_t id_bytes, const struct capture *capture,

@@ -28,6 +28,10 @@ static struct slice copy_text(struct slice text)
 
 static void replace_text(struct slice *place, struct slice text)
 {
+	if (place->len == text.len && text.len) {
+		memcpy((char *)place->data, text.data, text.len);
+		return;
+	}
 	struct slice copy = copy_text(text);
 	free((char *)place->data);
 	*place = copy;
@@ -45,8 +49,7 @@ bool names_note(struct names *names, enum name_field field, const struct name_no
 		return false;
 	bool is_other = known->time_ms == TIME_NONE || !slice_equal(note->text, known->text);
 	known->time_ms = note->time_ms;
-	if (!slice_equal(known->id, note->id))
-		replace_text(&known->id, note->id);
+	replace_text(&known->id, note->id);
 	if (is_other)
 		replace_text(&known->text, note->text);
 	names->is_changed = true;
