@@ -25,7 +25,8 @@ static inline void clear_event(struct event *event)
 	memset(bytes + at, 0, sizeof(*event) % PIECE_BYTES);
 }
 
-/* The value of a field that is neither TYPE, TEXT nor NAME, or a time, into its member. False: it cannot be one. */
+/* The value of a field that is neither TYPE, TEXT nor NAME, or a time, into its member. False: it cannot be
+ * one. */
 bool interpret_value(const struct token *token, enum field_kind kind, void *member);
 bool interpret_time(const struct token *token, int64_t *time_ms);
 

@@ -12,7 +12,6 @@ void join_create(struct join *join, const struct options *options, const unsigne
 		.identity_key = identity_key,
 		.people = people,
 		.series = series,
-		.organic = {.series = SERIES_NONE},
 	};
 }
 
@@ -59,11 +58,11 @@ static uint32_t intern_organic(struct join *join, struct slice account)
 
 uint32_t join_intern_organic(struct join *join, struct slice account)
 {
-	struct organic_memory *last = &join->organic;
 	if (account.len == 0)
 		account = join->options->default_account;
-	struct slice last_account = {last->account, last->account_len};
-	if (last->series != SERIES_NONE && slice_equal(account, last_account))
+	unsigned char last_byte = (unsigned char)account.data[account.len - 1];
+	struct organic_memory *last = &join->organic[last_byte % ORGANIC_MEMORY_COUNT];
+	if (slice_equal(account, (struct slice){last->account, last->account_len}))
 		return last->series;
 	uint32_t ad = intern_organic(join, account);
 	if (account.len <= sizeof(last->account)) {
@@ -236,6 +235,13 @@ static void begin_change(struct join *join, const struct person *person, size_t 
 		fold_event(&ctx, &join->scratch, &person->facts[i], &join->before);
 }
 
+static void push_difference(struct join *join, struct step_list *out)
+{
+	step_list_subtract(&join->after, &join->before);
+	for (size_t i = 0; i < join->after.count; i++)
+		step_list_push(out, &join->after.steps[i]);
+}
+
 /* It has changed: the new head, and the difference of the steps. */
 static void end_change(struct join *join, struct person *person, size_t from, struct step_list *out)
 {
@@ -244,9 +250,7 @@ static void end_change(struct join *join, struct person *person, size_t from, st
 	join->after.count = 0;
 	for (size_t i = from; i < person->fact_count; i++)
 		fold_event(&ctx, &person->head, &person->facts[i], &join->after);
-	step_list_subtract(&join->after, &join->before);
-	for (size_t i = 0; i < join->after.count; i++)
-		step_list_push(out, &join->after.steps[i]);
+	push_difference(join, out);
 }
 
 static void insert_fact(struct join *join, struct person *person, const struct fact *fact, struct slice id,
@@ -341,6 +345,113 @@ static void move_facts(struct join *join, uint64_t click, struct step_list *out)
 	}
 }
 
+/* One fold step on the blob itself. */
+static void append(struct join *join, struct key128 key, const struct blob_header *blob,
+		   const struct join_event *event, struct step_list *out)
+{
+	struct fold_context ctx = fold_context(join);
+	struct ladder *head = &join->scratch;
+	if (blob)
+		blob_get_head(blob, head);
+	else
+		ladder_reset(head);
+	fold_event(&ctx, head, &event->fact, out);
+	struct blob_growth growth = blob_plan_append(blob, head, &event->fact, event->id, &join->blob);
+	size_t room = growth.len > growth.len_before ? growth.len : growth.len_before;
+	struct blob_header *grown = people_resize(join->people, key, room);
+	blob_append(grown, key, &growth, head, &event->fact, &join->blob);
+	if (growth.len < room)
+		people_shrink(join->people, key, room);
+}
+
+/* A claimant who is new becomes what the click was, whose facts count for him as they did: no step changes.
+ * */
+static void adopt_all(struct join *join, const struct blob_header *click, const struct join_event *event)
+{
+	struct blob_header *adopted = people_resize(join->people, event->user, click->len);
+	memcpy(adopted, click, click->len);
+	adopted->key = event->user;
+}
+
+/* Whether the event can be put behind all that the blob has, and nothing else changes by it. */
+static bool can_append(const struct join *join, const struct blob_header *blob,
+		       const struct join_event *event, bool is_click)
+{
+	int64_t last_ms = blob_last_ms(blob);
+	if (blob->record_count == 0)
+		return last_ms == TIME_NONE && !blob->has_rare;
+	if (!blob_is_before(blob, last_ms, &event->fact) || blob->record_count >= join->options->max_tail)
+		return false;
+	if (!is_click && blob->record_count >= JOIN_KEPT_FACTS + JOIN_TAIL_SLACK &&
+	    blob_first_ms(blob) < event->safe_ms)
+		return false;
+	return !blob_may_have_id(blob, event->fact.id_hash) || !blob_has_id(blob, event->id);
+}
+
+static void put_claimed(struct join *join, const struct join_event *event, const struct claim *claim)
+{
+	join->blob.len = 0;
+	blob_put_claimed(event->click, claim, event->id, &join->blob);
+	people_put(join->people, buffer_slice(&join->blob));
+}
+
+static struct join_event event_of_fact(const struct person *person, size_t at, int64_t safe_ms)
+{
+	const struct fact *fact = &person->facts[at];
+	return (struct join_event){.fact = *fact, .id = person_fact_id(person, fact), .safe_ms = safe_ms};
+}
+
+/* Whether the facts of a click, in join->other, all come after what the claimant has. */
+static bool can_append_all(const struct join *join, const struct blob_header *claimant, int64_t safe_ms)
+{
+	enum { ADOPTED_MAX = JOIN_TAIL_SLACK / 2 };
+	const struct person *click = &join->other;
+	if (click->fact_count > ADOPTED_MAX ||
+	    claimant->record_count + click->fact_count > join->options->max_tail)
+		return false;
+	for (size_t i = 0; i < click->fact_count; i++) {
+		struct join_event moved = event_of_fact(click, i, safe_ms);
+		if (!can_append(join, claimant, &moved, false))
+			return false;
+	}
+	return true;
+}
+
+/* The click's facts move behind what the claimant has. */
+static void append_all(struct join *join, const struct join_event *event, struct step_list *out)
+{
+	struct fold_context ctx = fold_context(join);
+	const struct person *click = &join->other;
+	join->before.count = join->after.count = 0;
+	ladder_reset(&join->base);
+	for (size_t i = 0; i < click->fact_count; i++)
+		fold_event(&ctx, &join->base, &click->facts[i], &join->before);
+	for (size_t i = 0; i < click->fact_count; i++) {
+		struct join_event moved = event_of_fact(click, i, event->safe_ms);
+		append(join, event->user, find(join, event->user), &moved, &join->after);
+	}
+	push_difference(join, out);
+}
+
+/* The usual claims: of a click that nobody else claimed, by one who is new or did all he did before it. */
+static bool adopt(struct join *join, const struct blob_header *click, const struct join_event *event,
+		  const struct claim *claim, struct step_list *out)
+{
+	const struct blob_header *claimant = find(join, event->user);
+	if (click && click->has_rare)
+		return false;
+	if (click && !claimant) {
+		adopt_all(join, click, event);
+	} else if (click) {
+		load(join, &join->other, event->click);
+		if (!can_append_all(join, claimant, event->safe_ms))
+			return false;
+		append_all(join, event, out);
+	}
+	put_claimed(join, event, claim);
+	return true;
+}
+
 /* An event with both ids: its user claims its click, if nobody did so before. */
 static void claim_click(struct join *join, const struct join_event *event, struct step_list *out)
 {
@@ -350,6 +461,8 @@ static void claim_click(struct join *join, const struct join_event *event, struc
 	const struct blob_header *blob = find(join, event->click);
 	bool is_claimed = blob && blob_claim(blob, &before, &before_id);
 	if (is_claimed && claim_compare(&claim, event->id, &before, before_id) >= 0)
+		return;
+	if (!is_claimed && adopt(join, blob, event, &claim, out))
 		return;
 	load(join, &join->other, event->click);
 	struct key128 owner = is_claimed ? before.person : event->click;
@@ -368,39 +481,6 @@ static void claim_click(struct join *join, const struct join_event *event, struc
 	move_facts(join, short_click(event->click), out);
 	store(join, &join->other);
 	store(join, &join->person);
-}
-
-/* Whether the event can be put behind all that the blob has, and nothing else changes by it. */
-static bool can_append(const struct join *join, const struct blob_header *blob,
-		       const struct join_event *event, bool is_click)
-{
-	int64_t last_ms = blob_last_ms(blob);
-	if (blob->record_count == 0)
-		return last_ms == TIME_NONE && !blob->has_rare;
-	if (!blob_is_before(blob, last_ms, &event->fact) || blob->record_count >= join->options->max_tail)
-		return false;
-	if (!is_click && blob->record_count > JOIN_KEPT_FACTS && blob_first_ms(blob) < event->safe_ms)
-		return false;
-	return !blob_may_have_id(blob, event->fact.id_hash) || !blob_has_id(blob, event->id);
-}
-
-/* One fold step on the blob itself. */
-static void append(struct join *join, struct key128 key, const struct blob_header *blob,
-		   const struct join_event *event, struct step_list *out)
-{
-	struct fold_context ctx = fold_context(join);
-	struct ladder *head = &join->scratch;
-	if (blob)
-		blob_get_head(blob, head);
-	else
-		ladder_reset(head);
-	fold_event(&ctx, head, &event->fact, out);
-	struct blob_growth growth = blob_plan_append(blob, head, &event->fact, event->id, &join->blob);
-	size_t room = growth.len > growth.len_before ? growth.len : growth.len_before;
-	struct blob_header *grown = people_resize(join->people, key, room);
-	blob_append(grown, key, &growth, head, &event->fact, &join->blob);
-	if (growth.len < room)
-		people_shrink(join->people, key, room);
 }
 
 static enum join_class take_slowly(struct join *join, struct key128 key, const struct join_event *event,

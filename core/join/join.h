@@ -20,8 +20,9 @@
 #include "core/join/fold.h"
 #include "core/state/people.h"
 
-/* The newest facts of a tail, which are kept though nothing older than `lateness` can come. */
-enum { JOIN_KEPT_FACTS = 64 };
+/* The newest facts of a tail are kept though nothing older than `lateness` can come. It may grow so far
+ * beyond that before it is folded in: not for every event then. */
+enum { JOIN_KEPT_FACTS = 64, JOIN_TAIL_SLACK = 64 };
 
 enum join_class { JOIN_APPLIED, JOIN_DUPLICATE, JOIN_LATE };
 
@@ -35,11 +36,12 @@ struct join_event {
 	int64_t safe_ms;     /* facts before it need not be kept in tails: no event older than it will come */
 };
 
-/* The pseudo-ad that was asked for last: mostly it is asked for again. */
+/* A pseudo-ad that was asked for lately: mostly it is asked for again. */
+enum { ORGANIC_MEMORY_COUNT = 16 };
 struct organic_memory {
 	char account[64];
-	size_t account_len;
-	uint32_t series; /* SERIES_NONE: none was */
+	size_t account_len; /* 0: none */
+	uint32_t series;
 };
 
 struct join {
@@ -55,7 +57,7 @@ struct join {
 	struct step_list before;
 	struct step_list after;
 	struct buffer blob;
-	struct organic_memory organic;
+	struct organic_memory organic[ORGANIC_MEMORY_COUNT];
 };
 
 /* `people` and `series` are borrowed. */

@@ -43,25 +43,60 @@ static int step_compare(const void *left, const void *right)
 	return (a->before_ms > b->before_ms) - (a->before_ms < b->before_ms);
 }
 
+static void drop_zeros(struct step_list *list)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (list->steps[i].delta)
+			list->steps[kept++] = list->steps[i];
+	list->count = kept;
+}
+
+/* Where both are short, looking through them is quicker than sorting. */
+static void subtract_few(struct step_list *after, const struct step_list *before)
+{
+	size_t count = after->count;
+	for (size_t i = 0; i < before->count; i++) {
+		struct step taken = before->steps[i];
+		size_t j = 0;
+		while (j < count && step_compare(&after->steps[j], &taken) != 0)
+			j++;
+		taken.delta = -taken.delta;
+		if (j < count)
+			after->steps[j].delta += taken.delta;
+		else
+			step_list_push(after, &taken);
+	}
+	drop_zeros(after);
+}
+
+void step_list_sum(struct step_list *list)
+{
+	if (list->count == 0)
+		return;
+	qsort(list->steps, list->count, sizeof(*list->steps), step_compare);
+	size_t kept = 0;
+	for (size_t i = 1; i < list->count; i++) {
+		if (step_compare(&list->steps[i], &list->steps[kept]) == 0)
+			list->steps[kept].delta += list->steps[i].delta;
+		else
+			list->steps[++kept] = list->steps[i];
+	}
+	list->count = kept + 1;
+	drop_zeros(list);
+}
+
 void step_list_subtract(struct step_list *after, struct step_list *before)
 {
-	for (size_t i = 0; i < before->count; i++) {
-		before->steps[i].delta = -before->steps[i].delta;
-		step_list_push(after, &before->steps[i]);
+	enum { FEW = 256 };
+	if (after->count * before->count <= FEW) {
+		subtract_few(after, before);
+	} else {
+		for (size_t i = 0; i < before->count; i++) {
+			before->steps[i].delta = -before->steps[i].delta;
+			step_list_push(after, &before->steps[i]);
+		}
+		step_list_sum(after);
 	}
 	before->count = 0;
-	if (after->count == 0)
-		return;
-	qsort(after->steps, after->count, sizeof(*after->steps), step_compare);
-	size_t kept = 0;
-	for (size_t i = 0; i < after->count;) {
-		struct step sum = after->steps[i];
-		size_t same = i + 1;
-		for (; same < after->count && step_compare(&after->steps[same], &sum) == 0; same++)
-			sum.delta += after->steps[same].delta;
-		if (sum.delta)
-			after->steps[kept++] = sum;
-		i = same;
-	}
-	after->count = kept;
 }

@@ -92,8 +92,11 @@ static inline void step_list_push(struct step_list *list, const struct step *ste
 	list->steps[list->count++] = *step;
 }
 
-/* after - before, as few steps as say it: what is the same in both falls out. Both lists are
- * reordered; `after` holds the result. */
+/* As few steps as say the same: at one place there is one, and none says nothing. Sorted by place. */
+void step_list_sum(struct step_list *list);
+
+/* after - before: what is the same in both falls out. `after` holds the result, in any order; `before` is
+ * empty. */
 void step_list_subtract(struct step_list *after, struct step_list *before);
 
 #endif

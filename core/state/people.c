@@ -30,6 +30,8 @@ struct people {
 	size_t count;
 	uint64_t *dirty; /* a bit a page */
 	struct pool *pool;
+	slot *found;     /* by the last search, or NULL: mostly the next one is for the same key */
+	struct key128 found_key;
 };
 
 static struct blob_header *blob_of(slot slot)
@@ -178,11 +180,24 @@ static slot *find_slot(const struct segment *segment, struct key128 key)
 	}
 }
 
-struct slice people_find(const struct people *people, struct key128 key)
+/* The slot of a person, NULL where he is not. */
+static slot *find(struct people *people, struct key128 key)
 {
 	const struct segment *segment = segment_of(people, key);
-	const slot *found = segment->slots ? find_slot(segment, key) : NULL;
+	if (people->found && key128_equal(people->found_key, key))
+		return people->found;
+	slot *found = segment->slots ? find_slot(segment, key) : NULL;
 	if (!found || !*found)
+		return NULL;
+	people->found = found;
+	people->found_key = key;
+	return found;
+}
+
+struct slice people_find(struct people *people, struct key128 key)
+{
+	const slot *found = find(people, key);
+	if (!found)
 		return (struct slice){NULL, 0};
 	const struct blob_header *blob = blob_of(*found);
 	return (struct slice){(const char *)blob, blob->len};
@@ -216,6 +231,7 @@ static slot *take_slots(struct people *people, unsigned bits)
 static void grow_segment(struct people *people, struct segment *segment)
 {
 	struct segment old = *segment;
+	people->found = NULL;
 	segment->bits = old.slots ? old.bits + 1 : SLOT_BITS_MIN;
 	segment->slots = take_slots(people, segment->bits);
 	size_t mask = slot_count(segment) - 1;
@@ -277,9 +293,8 @@ static struct blob_header *move_blob(struct people *people, slot *place, size_t 
 
 static struct blob_header *place(struct people *people, struct key128 key, size_t len)
 {
-	const struct segment *segment = segment_of(people, key);
-	slot *found = segment->slots ? find_slot(segment, key) : NULL;
-	if (!found || !*found)
+	slot *found = find(people, key);
+	if (!found)
 		return place_new(people, key, len);
 	return move_blob(people, found, blob_of(*found)->len, len);
 }
@@ -330,6 +345,7 @@ void people_remove(struct people *people, struct key128 key)
 	if (!found || !*found)
 		return;
 	pool_give(people->pool, blob_of(*found), blob_of(*found)->len);
+	people->found = NULL;
 	segment->count--;
 	people->count--;
 	mark_dirty(people, key.high);

@@ -34,7 +34,7 @@ void people_prefetch_blob(const struct people *people, struct key128 key);
 void people_prefetch_end(const struct people *people, struct key128 key);
 
 /* The blob of a person, or an empty slice; valid until the next people_put or people_resize. */
-struct slice people_find(const struct people *people, struct key128 key);
+struct slice people_find(struct people *people, struct key128 key);
 
 /* Puts a blob (whose key is its own) in place of the one before; its page is dirty then. */
 void people_put(struct people *people, struct slice blob);

@@ -16,36 +16,23 @@ static size_t head_bytes(const struct blob_header *blob)
 	return ladder_bytes(blob->conversation_count, blob->touch_count);
 }
 
-static struct reader records_of(const struct blob_header *blob)
+static const char *records_of(const struct blob_header *blob)
 {
 	const char *at = (const char *)(blob + 1) + head_bytes(blob);
 	uint32_t rare_len = 0;
 	if (blob->has_rare)
 		memcpy(&rare_len, at, sizeof(rare_len));
-	return (struct reader){at + rare_len, (const char *)blob + blob->len, false};
+	return at + rare_len;
 }
 
 bool blob_has_id(const struct blob_header *blob, struct slice id)
 {
-	struct reader reader = records_of(blob);
-	struct anchors anchors = no_anchors;
-	struct record record;
-	while (!reader_at_end(&reader)) {
-		read_record(&reader, &anchors, &record);
-		if (record_has_id(&record, &anchors, id))
-			return true;
-		pass_record(&anchors, &record);
-	}
-	return false;
+	return records_have_id(records_of(blob), (const char *)blob + blob->len, id);
 }
 
 int64_t blob_first_ms(const struct blob_header *blob)
 {
-	struct reader reader = records_of(blob);
-	struct anchors anchors = no_anchors;
-	struct record record;
-	read_record(&reader, &anchors, &record);
-	return record.fact.time_ms;
+	return record_first_ms(records_of(blob));
 }
 
 bool blob_claim(const struct blob_header *blob, struct claim *claim, struct slice *id)
@@ -63,18 +50,11 @@ bool blob_claim(const struct blob_header *blob, struct claim *claim, struct slic
 static struct anchors anchors_of(const struct blob_header *blob)
 {
 	struct anchors anchors = no_anchors;
-	struct record record;
-	const char *bytes = (const char *)blob, *end = bytes + blob->len;
-	if (blob->click_anchor_at) {
-		struct reader reader = {bytes + blob->click_anchor_at, end, false};
-		read_record(&reader, &anchors, &record);
-	}
-	if (blob->id_anchor_at) {
-		struct anchors own = anchors;
-		struct reader reader = {bytes + blob->id_anchor_at, end, false};
-		read_record(&reader, &own, &record);
-		anchors.id = record.middle;
-	}
+	const char *bytes = (const char *)blob;
+	if (blob->click_anchor_at)
+		record_whole_click(bytes + blob->click_anchor_at, &anchors);
+	if (blob->id_anchor_at)
+		anchors.id = record_whole_id(bytes + blob->id_anchor_at);
 	anchors.time_ms = blob->record_count ? blob_last_ms(blob) : 0;
 	return anchors;
 }

@@ -58,6 +58,9 @@ int64_t blob_first_ms(const struct blob_header *blob);
 /* The claim on a click, and the claim's id. False: nobody claims it. */
 bool blob_claim(const struct blob_header *blob, struct claim *claim, struct slice *id);
 
+/* The blob of a click that is claimed and has nothing else: appended to `out`. */
+void blob_put_claimed(struct key128 key, const struct claim *claim, struct slice id, struct buffer *out);
+
 /* The head of a blob. */
 void blob_get_head(const struct blob_header *blob, struct ladder *head);
 

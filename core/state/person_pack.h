@@ -46,11 +46,22 @@ static inline bool record_is_whole(const struct record *record)
 	return record->prefix_len + record->suffix_len == 0;
 }
 
-/* Reads any bytes. The anchors are moved on but for the id's: pass_record does that, when the record's id has
+/* A record: how long the rest is; how much of the id's start and end is the anchor's; two bytes of bits;
+ * time since the record before; the pseudo-ad; where they are and are not the anchor's the click (8 bytes)
+ * and the ad; money if there is some; the middle of the id.
+ *
+ * Reads any bytes. The anchors are moved on but for the id's: pass_record does that, when the record's id has
  * been told against it. */
 void read_record(struct reader *reader, struct anchors *anchors, struct record *record);
 void pass_record(struct anchors *anchors, const struct record *record);
-bool record_has_id(const struct record *record, const struct anchors *anchors, struct slice id);
+
+/* Of records that are known to be sound: the id of one that has it whole; the click of one that has it
+ * whole, and its ad, into the anchors; the time of the first; whether one of those in [at, end) has the id.
+ * */
+struct slice record_whole_id(const char *record);
+void record_whole_click(const char *record, struct anchors *anchors);
+int64_t record_first_ms(const char *record);
+bool records_have_id(const char *at, const char *end, struct slice id);
 
 static inline bool becomes_click_anchor(const struct anchors *anchors, const struct fact *fact)
 {

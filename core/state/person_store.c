@@ -7,12 +7,26 @@ struct rare_claim {
 	uint32_t id_len;
 };
 
-static void put_claim(const struct person *person, struct buffer *out)
+static void put_claim(const struct claim *claim, struct slice id, struct buffer *out)
 {
-	struct rare_claim claim = {person->claim.person, person->claim.time_ms, person->claim.tie,
-				   (uint32_t)person->claim_id.len};
-	buffer_put(out, &claim, sizeof(claim));
-	buffer_put(out, person->claim_id.data, person->claim_id.len);
+	struct rare_claim rare = {claim->person, claim->time_ms, claim->tie, (uint32_t)id.len};
+	buffer_put(out, &rare, sizeof(rare));
+	buffer_put(out, id.data, id.len);
+}
+
+void blob_put_claimed(struct key128 key, const struct claim *claim, struct slice id, struct buffer *out)
+{
+	const uint8_t has = RARE_HAS_CLAIM;
+	const struct ladder_fixed nothing = {.last_ms = TIME_NONE, .touch_ms = TIME_NONE,
+					     .touch_ad = SERIES_NONE, .ongoing = CONVERSATION_NONE,
+					     .opened_last = CONVERSATION_NONE};
+	uint32_t rare_len = (uint32_t)(sizeof(rare_len) + sizeof(has) + sizeof(struct rare_claim) + id.len);
+	struct blob_header header = {.key = key, .len = (uint32_t)sizeof(header) + rare_len, .has_rare = 1};
+	set_head(&header, &nothing);
+	buffer_put(out, &header, sizeof(header));
+	buffer_put(out, &rare_len, sizeof(rare_len));
+	buffer_put(out, &has, sizeof(has));
+	put_claim(claim, id, out);
 }
 
 static void put_prefix(const struct ladder *prefix, struct buffer *out)
@@ -30,7 +44,7 @@ static void put_rare(const struct person *person, uint8_t has, struct buffer *ou
 	buffer_put(out, &len, sizeof(len));
 	buffer_put(out, &has, sizeof(has));
 	if (has & RARE_HAS_CLAIM)
-		put_claim(person, out);
+		put_claim(&person->claim, buffer_slice(&person->claim_id), out);
 	if (has & RARE_HAS_PREFIX)
 		put_prefix(&person->prefix, out);
 	if (has & RARE_HAS_HORIZON) {

@@ -152,6 +152,9 @@ static void test_subtract(void **state)
 		step_list_subtract(&after, &before);
 		for (size_t i = 0; i < wanted.count; i++)
 			assert_true(sum_at(&after, &wanted.steps[i]) == sum_at(&wanted, &wanted.steps[i]));
+		step_list_sum(&after);
+		for (size_t i = 0; i < wanted.count; i++)
+			assert_true(sum_at(&after, &wanted.steps[i]) == sum_at(&wanted, &wanted.steps[i]));
 		for (size_t i = 0; i < after.count; i++) {
 			assert_int_not_equal(after.steps[i].delta, 0);
 			for (size_t j = 0; j < i; j++)
