@@ -399,11 +399,14 @@ bool task_put_parents(struct task *task, const struct ad_parents *changes, size_
 		window_mark_days_changed(&task->series.series[remaps[i].ad]);
 	}
 	size_t count = keep_changing(task, remaps, change_count);
+	window_settle(&task->window);
 	struct buffer keys = people_to_move(task, remaps, count);
 	move_people(task, &keys, -1);
+	window_settle(&task->window);
 	for (size_t i = 0; i < count; i++)
 		change_parents(task, &remaps[i], sink);
 	move_people(task, &keys, 1);
+	window_settle(&task->window);
 	buffer_destroy(&keys);
 	free(remaps);
 	return count > 0;

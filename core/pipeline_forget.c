@@ -73,6 +73,7 @@ void task_forget_history(struct task *task)
 {
 	if (task->window.now_ms == TIME_NONE)
 		return;
+	window_settle(&task->window);
 	for (uint32_t i = 0; i < task->series.count; i++)
 		forget_series(task, i, forget_before_ms(task));
 }

@@ -132,6 +132,7 @@ void task_commit(struct task *task, task_page_sink *sink, void *ctx)
 {
 	struct commit commit = {task, sink, ctx};
 	task->page.len = 0;
+	window_settle(&task->window);
 	commit_people(&commit);
 	commit_series(&commit);
 	commit_forgotten(&commit);

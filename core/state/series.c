@@ -54,24 +54,24 @@ static void series_create(struct series *series, const struct frame *frame, enum
 		return;
 	series->totals = allocate(frame->window_count, sizeof(*series->totals));
 	series->rings = allocate(frame->grain_count, sizeof(*series->rings));
-	for (size_t g = 0; g < frame->grain_count; g++)
-		series->rings[g] = allocate(frame->grains[g].pane_count, sizeof(**series->rings));
 }
 
 static void series_destroy(struct series *series, const struct frame *frame)
 {
 	for (size_t g = 0; g < frame->grain_count; g++) {
 		free(series->people_rings[g]);
-		if (!series->rings)
+		if (!series->rings || !series->rings[g])
 			continue;
 		for (uint32_t i = 0; i < frame->grains[g].pane_count; i++)
-			pane_destroy(series->rings[g][i]);
+			free(series->rings[g][i]);
 		free(series->rings[g]);
 	}
 	for (size_t w = 0; series->totals && w < frame->window_count; w++)
 		pane_clear(&series->totals[w]);
 	for (size_t i = 0; i < series->history_count; i++)
-		pane_destroy(series->history[i].pane);
+		free(series->history[i].pane);
+	free(series->steps);
+	free(series->persons);
 	free(series->rings);
 	free(series->totals);
 	free(series->people_rings);
@@ -148,37 +148,48 @@ static void leave_windows(struct series *series, const struct frame *frame, size
 		int64_t leaving = entering - frame->windows[w].pane_count;
 		if (leaving < 0)
 			continue;
-		const struct pane *pane = series->rings ? series->rings[g][leaving % ring_count] : NULL;
+		bool has_panes = series->rings && series->rings[g];
+		const struct thin *pane = has_panes ? series->rings[g][leaving % ring_count] : NULL;
 		int64_t people = series->people_rings[g] ? series->people_rings[g][leaving % ring_count] : 0;
-		if (pane)
-			pane_add_pane(&series->totals[w], pane, -1);
+		thin_add_to_pane(pane, series->totals ? &series->totals[w] : NULL, -1);
 		series->people_totals[w] -= people;
 		if (pane || people)
 			series->changed_windows |= 1u << w;
 	}
 }
 
-/* At most once round the ring: by then everything has left. */
+static void move_grain(struct series *series, const struct frame *frame, size_t g, int64_t end)
+{
+	int64_t begin = series->ends[g];
+	uint32_t ring_count = frame->grains[g].pane_count;
+	bool has_panes = series->rings && series->rings[g];
+	bool has_people = series->people_rings[g];
+	series->ends[g] = end;
+	if (!has_panes && !has_people)
+		return;
+	/* At most once round the ring: by then everything has left. */
+	int64_t stop = end - begin > ring_count ? begin + ring_count : end;
+	for (int64_t entering = begin; entering < stop; entering++) {
+		uint32_t at = (uint32_t)(entering % ring_count);
+		leave_windows(series, frame, g, entering);
+		if (has_panes) {
+			free(series->rings[g][at]);
+			series->rings[g][at] = NULL;
+		}
+		if (has_people)
+			series->people_rings[g][at] = 0;
+	}
+}
+
 void series_advance(struct series *series, const struct frame *frame, int64_t now_ms)
 {
 	for (size_t g = 0; g < frame->grain_count; g++) {
-		int64_t end = civil_floor(now_ms, frame->grains[g].slide_ms) + 1;
-		int64_t begin = series->ends[g];
-		uint32_t ring_count = frame->grains[g].pane_count;
-		int64_t stop = end - begin > ring_count ? begin + ring_count : end;
-		for (int64_t entering = begin; entering < stop; entering++) {
-			leave_windows(series, frame, g, entering);
-			uint32_t at = (uint32_t)(entering % ring_count);
-			if (series->rings) {
-				pane_destroy(series->rings[g][at]);
-				series->rings[g][at] = NULL;
-			}
-			if (series->people_rings[g])
-				series->people_rings[g][at] = 0;
-		}
-		if (end > begin)
-			series->ends[g] = end;
+		int64_t end_ms = series->ends[g] * frame->grains[g].slide_ms;
+		if (now_ms >= end_ms)
+			move_grain(series, frame, g,
+				   civil_floor(now_ms, frame->grains[g].slide_ms) + 1);
 	}
+	series_settle(series, frame);
 }
 
 /* The place behind all entries of a sorted array that are not greater: mostly that is its end. Each
@@ -205,11 +216,11 @@ struct history_slice *series_history_at(struct series *series, int64_t index)
 	struct history_slice *slice = &series->history[at];
 	memmove(slice + 1, slice, (series->history_count - at) * sizeof(*slice));
 	series->history_count++;
-	*slice = (struct history_slice){.index = index, .pane = pane_create()};
+	*slice = (struct history_slice){.index = index};
 	return slice;
 }
 
-static struct tally *tally_at(struct tallies *tallies, int64_t index)
+struct tally *series_tally_at(struct tallies *tallies, int64_t index)
 {
 	size_t at = find_place(tallies->entries, tallies->count, sizeof(*tallies->entries), index);
 	if (at > 0 && tallies->entries[at - 1].index == index)
@@ -225,88 +236,6 @@ static struct tally *tally_at(struct tallies *tallies, int64_t index)
 
 _Static_assert(offsetof(struct history_slice, index) == 0 && offsetof(struct tally, index) == 0,
 	       "find_place looks there");
-
-/* Whether the ring of a grain holds the pane of a time; `pane` is its index. */
-static bool grain_holds(const struct series *series, const struct frame *frame, size_t g, int64_t time_ms,
-			int64_t *pane)
-{
-	*pane = civil_floor(time_ms, frame->grains[g].slide_ms);
-	CHECK(*pane < series->ends[g]);
-	return *pane >= 0 && *pane >= series->ends[g] - frame->grains[g].pane_count;
-}
-
-static bool window_holds(const struct series *series, const struct frame *frame, size_t w, size_t g,
-			 int64_t pane)
-{
-	return frame->windows[w].grain == g && pane >= series->ends[g] - frame->windows[w].pane_count;
-}
-
-void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot,
-		int64_t delta)
-{
-	for (size_t g = 0; g < frame->grain_count; g++) {
-		int64_t pane;
-		if (!grain_holds(series, frame, g, time_ms, &pane))
-			continue;
-		struct pane **place = &series->rings[g][pane % frame->grains[g].pane_count];
-		if (!*place)
-			*place = pane_create();
-		pane_add(*place, slot, delta);
-		for (size_t w = 0; w < frame->window_count; w++) {
-			if (!window_holds(series, frame, w, g, pane))
-				continue;
-			pane_add(&series->totals[w], slot, delta);
-			series->changed_windows |= 1u << w;
-		}
-	}
-	struct history_slice *slice = series_history_at(series, civil_floor(time_ms, HISTORY_SLICE_MS));
-	pane_add(slice->pane, slot, delta);
-	slice->is_changed = slice->is_dirty = true;
-	series->is_history_changed = series->is_dirty = true;
-}
-
-static void add_people_at(struct series *series, const struct frame *frame, int64_t time_ms, int64_t delta)
-{
-	for (size_t g = 0; g < frame->grain_count; g++) {
-		int64_t pane;
-		if (!grain_holds(series, frame, g, time_ms, &pane))
-			continue;
-		uint32_t ring_count = frame->grains[g].pane_count;
-		if (!series->people_rings[g])
-			series->people_rings[g] = allocate(ring_count, sizeof(**series->people_rings));
-		series->people_rings[g][pane % ring_count] += (int32_t)delta;
-		for (size_t w = 0; w < frame->window_count; w++) {
-			if (!window_holds(series, frame, w, g, pane))
-				continue;
-			series->people_totals[w] += delta;
-			series->changed_windows |= 1u << w;
-		}
-	}
-}
-
-static void add_tally(struct series *series, struct tallies *tallies, int64_t index, int64_t delta)
-{
-	struct tally *tally = tally_at(tallies, index);
-	tally->count += delta;
-	tally->is_changed = true;
-	series->is_history_changed = true;
-}
-
-void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,
-		       int64_t delta)
-{
-	bool wrote_before = before_ms != TIME_NONE;
-	add_people_at(series, frame, time_ms, delta);
-	if (wrote_before)
-		add_people_at(series, frame, before_ms, -delta);
-	int64_t hour = civil_floor(time_ms, HOUR_MS);
-	if (!wrote_before || civil_floor(before_ms, HOUR_MS) != hour)
-		add_tally(series, &series->hours, hour, delta);
-	int64_t day = zone_day_of(series->zone, time_ms);
-	if (!wrote_before || zone_day_of(series->zone, before_ms) != day)
-		add_tally(series, &series->days, day, delta);
-	series->is_dirty = true;
-}
 
 static void forget_tallies(struct tallies *tallies, int64_t before)
 {
@@ -324,7 +253,7 @@ void series_forget(struct series *series, int64_t before_ms)
 	size_t gone = 0;
 	while (gone < series->history_count &&
 	       series->history[gone].index < civil_floor(before_ms, HISTORY_SLICE_MS))
-		pane_destroy(series->history[gone++].pane);
+		free(series->history[gone++].pane);
 	series->history_count -= gone;
 	if (gone)
 		memmove(series->history, series->history + gone,
@@ -335,14 +264,15 @@ void series_forget(struct series *series, int64_t before_ms)
 
 void series_check(const struct series *series, const struct frame *frame)
 {
+	CHECK(series->step_count == 0 && series->person_count == 0);
 	for (size_t w = 0; w < frame->window_count; w++) {
 		size_t g = frame->windows[w].grain;
 		uint32_t ring_count = frame->grains[g].pane_count;
 		struct pane sum = {0};
 		int64_t people = 0;
 		for (int64_t i = series->ends[g] - frame->windows[w].pane_count; i < series->ends[g]; i++) {
-			if (i >= 0 && series->rings && series->rings[g][i % ring_count])
-				pane_add_pane(&sum, series->rings[g][i % ring_count], 1);
+			if (i >= 0 && series->rings && series->rings[g])
+				thin_add_to_pane(series->rings[g][i % ring_count], &sum, 1);
 			if (i >= 0 && series->people_rings[g])
 				people += series->people_rings[g][i % ring_count];
 		}

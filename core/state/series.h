@@ -10,6 +10,10 @@
  *   ...                             and into the total of each window over them
  *   history (15 m)  sorted list     kept for `retention`: hours and days of any time zone are sums of them
  *
+ * Steps are gathered first, and put where they belong many at a time (series_settle.c): what one pane gets is
+ * summed before, and what has left a window by then never enters it. series_settle or series_advance must
+ * have been called since the last step where a series is read.
+ *
  * ends[g] is the index of the pane after the newest; every pane in [ends[g] - pane_count, ends[g]) is there,
  * and totals[w] is the sum of the panes of window w in it. series_check says the same in code.
  * Indexes of series are stored with people and never change. One thread. */
@@ -20,6 +24,7 @@
 #include "core/model/level.h"
 #include "core/model/options.h"
 #include "core/model/pane.h"
+#include "core/state/thin.h"
 
 enum { HISTORY_SLICE_MS = 15 * 60 * 1000, HOUR_MS = 60 * 60 * 1000, UTC_DAY_MS = 24 * HOUR_MS };
 
@@ -45,7 +50,7 @@ void frame_create(struct frame *frame, const struct options *options);
 
 struct history_slice {
 	int64_t index; /* of HISTORY_SLICE_MS since 1970 */
-	struct pane *pane;
+	struct thin *pane;
 	bool is_changed; /* since the rows over it were made known */
 	bool is_dirty;   /* since it was committed */
 };
@@ -63,6 +68,29 @@ struct tallies {
 	size_t capacity;
 };
 
+/* A step that waits; of one that says that a person wrote, `before_ms` too. */
+struct waiting_step {
+	int64_t time_ms;
+	int64_t delta;
+	uint16_t slot;
+};
+
+struct waiting_person {
+	int64_t time_ms;
+	int64_t before_ms;
+	int64_t delta;
+};
+
+enum { WAITING_MAX = 128 };
+
+/* The day that was asked for last. */
+struct known_day {
+	const struct zone *zone; /* NULL: none was */
+	int64_t day;
+	int64_t begin_ms;
+	int64_t end_ms;
+};
+
 struct series {
 	struct slice id; /* owned */
 	enum level level;
@@ -71,7 +99,7 @@ struct series {
 					   above ads only the account is used */
 	const struct zone *zone;        /* of the account */
 	int64_t *ends;                  /* [grain] */
-	struct pane ***rings;           /* [grain][pane % pane_count], NULL where there is none */
+	struct thin ***rings;           /* [grain][pane % pane_count], each NULL where there is none */
 	struct pane *totals;            /* [window] */
 	int32_t **people_rings;         /* [grain][pane % pane_count], NULL until somebody wrote */
 	int64_t *people_totals;         /* [window] */
@@ -80,6 +108,13 @@ struct series {
 	size_t history_capacity;
 	struct tallies hours;
 	struct tallies days;            /* of `zone` */
+	struct known_day known_day;
+	struct waiting_step *steps;     /* at most WAITING_MAX */
+	struct waiting_person *persons; /* likewise */
+	uint32_t step_count;
+	uint32_t step_capacity;
+	uint32_t person_count;
+	uint32_t person_capacity;
 	uint32_t changed_windows;       /* a bit a window, since its total was made known */
 	bool is_history_changed;
 	bool is_dirty;                  /* since it was committed */
@@ -101,16 +136,29 @@ void series_table_destroy(struct series_table *table);
 /* The series of an id at a level, made if it is new. The id is copied. */
 uint32_t series_intern(struct series_table *table, enum level level, struct slice id, bool is_organic);
 
-/* Moves the panes on, so that the newest holds now_ms; never back. What leaves a window leaves its total. */
+/* Moves the panes on, so that the newest holds now_ms; never back. What leaves a window leaves its total.
+ * Then settles. */
 void series_advance(struct series *series, const struct frame *frame, int64_t now_ms);
 
-/* Adds to the panes, totals and history at a time that is not after the newest pane. */
+/* Puts the steps that wait where they belong. None may be after the newest pane. */
+void series_settle(struct series *series, const struct frame *frame);
+
+/* Whether the next step settles those that wait: then the panes must have been moved on to their times. */
+static inline bool series_is_full(const struct series *series)
+{
+	return series->step_count == WAITING_MAX || series->person_count == WAITING_MAX;
+}
+
+/* Adds to the panes, totals and history at a time. */
 void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot,
 		int64_t delta);
 
 /* `delta` persons wrote at time_ms, whose message before in this series was at before_ms (or TIME_NONE). */
 void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,
 		       int64_t delta);
+
+/* The number of hours or days in time_ms's one. */
+struct tally *series_tally_at(struct tallies *tallies, int64_t index);
 
 /* The slice of history with this index, made if it is new; valid until the next is made. */
 struct history_slice *series_history_at(struct series *series, int64_t index);

@@ -4,8 +4,8 @@
 
 enum { SLICES_PER_DAY = 24 * HOUR_MS / HISTORY_SLICE_MS };
 
-/* A pane takes at least a millisecond. */
-#define ENDS_MAX INT64_C(253402300800000)
+/* No pane begins later. */
+#define YEAR_10000_MS INT64_C(253402300800000)
 
 static void encode_tallies(const struct tallies *tallies, struct buffer *out)
 {
@@ -37,12 +37,13 @@ static void decode_tallies(struct tallies *tallies, struct reader *reader)
 static void encode_ring(const struct series *series, const struct frame *frame, size_t g, struct buffer *out)
 {
 	uint32_t ring_count = frame->grains[g].pane_count;
-	for (uint32_t age = 1; series->rings && age <= ring_count && age <= series->ends[g]; age++) {
-		const struct pane *pane = series->rings[g][(series->ends[g] - age) % ring_count];
+	bool has_panes = series->rings && series->rings[g];
+	for (uint32_t age = 1; has_panes && age <= ring_count && age <= series->ends[g]; age++) {
+		const struct thin *pane = series->rings[g][(series->ends[g] - age) % ring_count];
 		if (!pane)
 			continue;
 		buffer_put_unsigned(out, age);
-		pane_encode(pane, out);
+		thin_encode(pane, out);
 	}
 	buffer_put_unsigned(out, 0);
 	for (uint32_t age = 1; series->people_rings[g] && age <= ring_count && age <= series->ends[g];
@@ -64,13 +65,16 @@ static void decode_panes(struct series *series, const struct frame *frame, size_
 			reader->failed = true;
 			return;
 		}
-		struct pane **place = &series->rings[g][(series->ends[g] - (int64_t)age) % ring_count];
-		if (!*place)
-			*place = pane_create();
-		pane_decode(*place, reader);
+		if (!series->rings[g]) {
+			series->rings[g] = calloc(ring_count, sizeof(**series->rings));
+			CHECK(series->rings[g]);
+		}
+		struct thin **place = &series->rings[g][(series->ends[g] - (int64_t)age) % ring_count];
+		free(*place);
+		*place = thin_decode(reader);
 		for (size_t w = 0; w < frame->window_count; w++)
 			if (frame->windows[w].grain == g && age <= frame->windows[w].pane_count)
-				pane_add_pane(&series->totals[w], *place, 1);
+				thin_add_to_pane(*place, &series->totals[w], 1);
 	}
 }
 
@@ -117,6 +121,7 @@ static bool is_frame(const struct frame *frame, struct reader *reader)
 void series_encode(const struct series_table *table, uint32_t at, struct buffer *out)
 {
 	const struct series *series = &table->series[at];
+	CHECK(series->step_count == 0 && series->person_count == 0);
 	buffer_put_unsigned(out, at);
 	buffer_put_unsigned(out, series->level);
 	buffer_put_text(out, series->id);
@@ -159,7 +164,8 @@ bool series_decode(struct series_table *table, struct slice page)
 		return false;
 	for (size_t g = 0; g < table->frame.grain_count && !reader.failed; g++) {
 		series->ends[g] = reader_signed(&reader);
-		if (series->ends[g] < 0 || series->ends[g] > ENDS_MAX)
+		int64_t ends_max = YEAR_10000_MS / table->frame.grains[g].slide_ms + 1;
+		if (series->ends[g] < 0 || series->ends[g] > ends_max)
 			return false;
 		decode_panes(series, &table->frame, g, &reader);
 		decode_people(series, &table->frame, g, &reader);
@@ -192,7 +198,7 @@ void series_encode_day(const struct series *series, int64_t utc_day, struct buff
 		if (slice->index < utc_day * SLICES_PER_DAY || slice->index >= (utc_day + 1) * SLICES_PER_DAY)
 			continue;
 		buffer_put_signed(out, slice->index);
-		pane_encode(slice->pane, out);
+		thin_encode(slice->pane, out);
 	}
 }
 
@@ -201,8 +207,11 @@ bool series_decode_day(struct series *series, struct slice page)
 	struct reader reader = reader_of(page);
 	while (!reader_at_end(&reader)) {
 		int64_t index = reader_signed(&reader);
-		if (!reader.failed)
-			pane_decode(series_history_at(series, index)->pane, &reader);
+		if (reader.failed)
+			break;
+		struct history_slice *slice = series_history_at(series, index);
+		free(slice->pane);
+		slice->pane = thin_decode(&reader);
 	}
 	return !reader.failed;
 }

@@ -25,7 +25,8 @@ void window_apply(struct window *window, const struct step_list *steps, int64_t 
 			continue;
 		}
 		struct series *series = &window->series->series[step->series];
-		series_advance(series, frame, window->now_ms);
+		if (series_is_full(series))
+			series_advance(series, frame, window->now_ms);
 		if (step->slot == SLOT_WROTE) {
 			series->has_people = true;
 			series_add_people(series, frame, step->time_ms, step->before_ms, step->delta);
@@ -33,6 +34,14 @@ void window_apply(struct window *window, const struct step_list *steps, int64_t 
 			series_add(series, frame, step->time_ms, step->slot, step->delta);
 		}
 	}
+}
+
+void window_settle(struct window *window)
+{
+	if (window->now_ms == TIME_NONE)
+		return;
+	for (uint32_t i = 0; i < window->series->count; i++)
+		series_advance(&window->series->series[i], &window->series->frame, window->now_ms);
 }
 
 static const struct tally *find_tally(const struct tallies *tallies, int64_t index)
@@ -67,7 +76,7 @@ static void sum_history(const struct series *series, int64_t from_ms, int64_t to
 			high = middle;
 	}
 	for (; low < series->history_count && series->history[low].index < end; low++)
-		pane_add_pane(sum, series->history[low].pane, 1);
+		thin_add_to_pane(series->history[low].pane, sum, 1);
 }
 
 struct collect {

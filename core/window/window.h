@@ -23,6 +23,9 @@ void window_advance(struct window *window, int64_t now_ms);
  * `cause_ms`, the time of what caused them, change nothing and are counted as frozen. */
 void window_apply(struct window *window, const struct step_list *steps, int64_t cause_ms);
 
+/* What was applied stands where it belongs: to be called before the series are read by anybody else. */
+void window_settle(struct window *window);
+
 /* What is known of one span: a window's (the spans of all rows of it end at the same multiple of its
  * slide), or an hour's or day's, [from_ms, to_ms). `pane` is NULL above ads; people are at every level. */
 struct window_sink {

@@ -1,0 +1,290 @@
+#include <stdlib.h>
+
+#include "core/base/civil.h"
+#include "core/state/series.h"
+
+/* What one pane gets, summed: of the counters by slot with a bit for each that was touched, of bins a list.
+ * */
+struct gathered {
+	int64_t sums[SLOT_COUNT];
+	uint64_t touched[2];
+	size_t bin_count;
+	struct thin_sum bins[WAITING_MAX];
+	size_t list_count;
+	struct thin_sum list[SLOT_COUNT + WAITING_MAX];
+};
+_Static_assert(SLOT_COUNT <= 128, "the bits of gathered.touched");
+
+/* ---- Waiting ---- */
+
+static void *grow(void *array, uint32_t *capacity, uint32_t count, size_t size)
+{
+	if (count < *capacity)
+		return array;
+	*capacity = *capacity ? 2 * *capacity : 4;
+	array = realloc(array, *capacity * size);
+	CHECK(array);
+	return array;
+}
+
+void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot,
+		int64_t delta)
+{
+	CHECK(slot < SLOT_WROTE);
+	if (series->step_count == WAITING_MAX)
+		series_settle(series, frame);
+	series->steps =
+		grow(series->steps, &series->step_capacity, series->step_count, sizeof(*series->steps));
+	series->steps[series->step_count++] = (struct waiting_step){time_ms, delta, (uint16_t)slot};
+	series->is_dirty = true;
+}
+
+void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,
+		       int64_t delta)
+{
+	if (series->person_count == WAITING_MAX)
+		series_settle(series, frame);
+	series->persons = grow(series->persons, &series->person_capacity, series->person_count,
+			       sizeof(*series->persons));
+	series->persons[series->person_count++] = (struct waiting_person){time_ms, before_ms, delta};
+	series->is_dirty = true;
+}
+
+/* Mostly they are in order. */
+static void sort_steps(struct waiting_step *steps, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct waiting_step step = steps[i];
+		size_t at = i;
+		for (; at > 0 && steps[at - 1].time_ms > step.time_ms; at--)
+			steps[at] = steps[at - 1];
+		steps[at] = step;
+	}
+}
+
+/* ---- Gathering ---- */
+
+static void gather_bin(struct gathered *gathered, const struct waiting_step *step)
+{
+	size_t at = gathered->bin_count;
+	while (at > 0 && gathered->bins[at - 1].slot > step->slot)
+		at--;
+	if (at > 0 && gathered->bins[at - 1].slot == step->slot) {
+		gathered->bins[at - 1].sum += step->delta;
+		return;
+	}
+	memmove(&gathered->bins[at + 1], &gathered->bins[at],
+		(gathered->bin_count - at) * sizeof(*gathered->bins));
+	gathered->bins[at] = (struct thin_sum){step->delta, step->slot};
+	gathered->bin_count++;
+}
+
+static inline void gather(struct gathered *gathered, const struct waiting_step *step)
+{
+	if (step->slot >= SLOT_COUNT) {
+		gather_bin(gathered, step);
+		return;
+	}
+	gathered->sums[step->slot] = (int64_t)((uint64_t)gathered->sums[step->slot] + (uint64_t)step->delta);
+	gathered->touched[step->slot / 64] |= UINT64_C(1) << (step->slot % 64);
+}
+
+/* What was gathered becomes the list; the rest is empty again. */
+static void list_gathered(struct gathered *gathered)
+{
+	size_t count = 0;
+	for (unsigned half = 0; half < 2; half++)
+		for (uint64_t left = gathered->touched[half]; left; left &= left - 1) {
+			unsigned slot = half * 64 + (unsigned)__builtin_ctzll(left);
+			if (gathered->sums[slot])
+				gathered->list[count++] =
+					(struct thin_sum){gathered->sums[slot], (uint16_t)slot};
+			gathered->sums[slot] = 0;
+		}
+	for (size_t i = 0; i < gathered->bin_count; i++)
+		if (gathered->bins[i].sum)
+			gathered->list[count++] = gathered->bins[i];
+	gathered->touched[0] = gathered->touched[1] = 0;
+	gathered->bin_count = 0;
+	gathered->list_count = count;
+}
+
+/* ---- Putting ---- */
+
+static bool window_holds(const struct series *series, const struct frame *frame, size_t w, size_t g,
+			 int64_t pane)
+{
+	return frame->windows[w].grain == g && pane >= series->ends[g] - frame->windows[w].pane_count;
+}
+
+static void put_in_grain(struct series *series, const struct frame *frame, size_t g, int64_t pane,
+			 const struct gathered *gathered)
+{
+	uint32_t ring_count = frame->grains[g].pane_count;
+	CHECK(pane < series->ends[g]);
+	if (pane < 0 || pane < series->ends[g] - ring_count || gathered->list_count == 0)
+		return;
+	if (!series->rings[g]) {
+		series->rings[g] = calloc(ring_count, sizeof(**series->rings));
+		CHECK(series->rings[g]);
+	}
+	struct thin **place = &series->rings[g][pane % ring_count];
+	*place = thin_add(*place, gathered->list, gathered->list_count);
+	for (size_t w = 0; w < frame->window_count; w++) {
+		if (!window_holds(series, frame, w, g, pane))
+			continue;
+		for (size_t i = 0; i < gathered->list_count; i++)
+			pane_add(&series->totals[w], gathered->list[i].slot, gathered->list[i].sum);
+		series->changed_windows |= 1u << w;
+	}
+}
+
+static void put_in_history(struct series *series, int64_t index, const struct gathered *gathered)
+{
+	struct history_slice *slice = series_history_at(series, index);
+	slice->pane = thin_add(slice->pane, gathered->list, gathered->list_count);
+	slice->is_changed = slice->is_dirty = true;
+	series->is_history_changed = true;
+}
+
+/* Those from `first` on that are in one pane of a slide, summed; returns the first behind them. */
+static uint32_t gather_pane(const struct series *series, uint32_t first, int64_t end_ms,
+			    struct gathered *gathered)
+{
+	uint32_t at = first;
+	for (; at < series->step_count && series->steps[at].time_ms < end_ms; at++)
+		gather(gathered, &series->steps[at]);
+	list_gathered(gathered);
+	return at;
+}
+
+static void settle_history(struct series *series, struct gathered *gathered)
+{
+	for (uint32_t at = 0; at < series->step_count;) {
+		int64_t index = civil_floor(series->steps[at].time_ms, HISTORY_SLICE_MS);
+		at = gather_pane(series, at, (index + 1) * HISTORY_SLICE_MS, gathered);
+		put_in_history(series, index, gathered);
+	}
+}
+
+/* Returns whether the history had the same panes and was settled with it. */
+static bool settle_grain(struct series *series, const struct frame *frame, size_t g,
+			 struct gathered *gathered)
+{
+	int64_t slide_ms = frame->grains[g].slide_ms;
+	int64_t begin_ms = (series->ends[g] - frame->grains[g].pane_count) * slide_ms;
+	bool is_history = slide_ms == HISTORY_SLICE_MS;
+	uint32_t at = 0;
+	while (!is_history && at < series->step_count && series->steps[at].time_ms < begin_ms)
+		at++;
+	while (at < series->step_count) {
+		int64_t pane = civil_floor(series->steps[at].time_ms, slide_ms);
+		at = gather_pane(series, at, (pane + 1) * slide_ms, gathered);
+		put_in_grain(series, frame, g, pane, gathered);
+		if (is_history)
+			put_in_history(series, pane, gathered);
+	}
+	return is_history;
+}
+
+static void settle_steps(struct series *series, const struct frame *frame)
+{
+	struct gathered gathered;
+	memset(gathered.sums, 0, sizeof(gathered.sums));
+	gathered.touched[0] = gathered.touched[1] = 0;
+	gathered.bin_count = 0;
+	bool is_history_settled = false;
+	sort_steps(series->steps, series->step_count);
+	for (size_t g = 0; g < frame->grain_count; g++)
+		is_history_settled |= settle_grain(series, frame, g, &gathered);
+	if (!is_history_settled)
+		settle_history(series, &gathered);
+	series->step_count = 0;
+}
+
+/* ---- People ---- */
+
+static void add_people_at(struct series *series, const struct frame *frame, size_t g, int64_t pane,
+			  int64_t delta)
+{
+	uint32_t ring_count = frame->grains[g].pane_count;
+	CHECK(pane < series->ends[g]);
+	if (pane < 0 || pane < series->ends[g] - ring_count)
+		return;
+	if (!series->people_rings[g]) {
+		series->people_rings[g] = calloc(ring_count, sizeof(**series->people_rings));
+		CHECK(series->people_rings[g]);
+	}
+	series->people_rings[g][pane % ring_count] += (int32_t)delta;
+	for (size_t w = 0; w < frame->window_count; w++) {
+		if (!window_holds(series, frame, w, g, pane))
+			continue;
+		series->people_totals[w] += delta;
+		series->changed_windows |= 1u << w;
+	}
+}
+
+/* A person moves from the pane where he wrote before to the one where he writes now. */
+static void move_person(struct series *series, const struct frame *frame,
+			const struct waiting_person *person)
+{
+	bool wrote_before = person->before_ms != TIME_NONE;
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		int64_t slide_ms = frame->grains[g].slide_ms;
+		int64_t begin_ms = (series->ends[g] - frame->grains[g].pane_count) * slide_ms;
+		bool is_out = person->time_ms < begin_ms;
+		bool was_out = !wrote_before || person->before_ms < begin_ms;
+		if (is_out && was_out)
+			continue;
+		int64_t pane = is_out ? INT64_MIN : civil_floor(person->time_ms, slide_ms);
+		int64_t pane_before = was_out ? INT64_MIN : civil_floor(person->before_ms, slide_ms);
+		if (pane == pane_before)
+			continue;
+		if (!is_out)
+			add_people_at(series, frame, g, pane, person->delta);
+		if (!was_out)
+			add_people_at(series, frame, g, pane_before, -person->delta);
+	}
+}
+
+static int64_t day_of(struct series *series, int64_t time_ms)
+{
+	struct known_day *known = &series->known_day;
+	if (known->zone != series->zone || time_ms < known->begin_ms || time_ms >= known->end_ms) {
+		int64_t day = zone_day_of(series->zone, time_ms);
+		*known = (struct known_day){series->zone, day, zone_day_start_ms(series->zone, day),
+					    zone_day_start_ms(series->zone, day + 1)};
+	}
+	return known->day;
+}
+
+static void add_tally(struct series *series, struct tallies *tallies, int64_t index, int64_t delta)
+{
+	struct tally *tally = series_tally_at(tallies, index);
+	tally->count += delta;
+	tally->is_changed = true;
+	series->is_history_changed = true;
+}
+
+static void count_person(struct series *series, const struct waiting_person *person)
+{
+	bool wrote_before = person->before_ms != TIME_NONE;
+	int64_t hour = civil_floor(person->time_ms, HOUR_MS);
+	if (!wrote_before || civil_floor(person->before_ms, HOUR_MS) != hour)
+		add_tally(series, &series->hours, hour, person->delta);
+	int64_t day = day_of(series, person->time_ms);
+	if (!wrote_before || person->before_ms < series->known_day.begin_ms ||
+	    person->before_ms >= series->known_day.end_ms)
+		add_tally(series, &series->days, day, person->delta);
+}
+
+void series_settle(struct series *series, const struct frame *frame)
+{
+	if (series->step_count)
+		settle_steps(series, frame);
+	for (uint32_t i = 0; i < series->person_count; i++) {
+		move_person(series, frame, &series->persons[i]);
+		count_person(series, &series->persons[i]);
+	}
+	series->person_count = 0;
+}

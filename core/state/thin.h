@@ -1,0 +1,32 @@
+/* Thin pane: the sums of a pane that are not zero, in one small piece of memory. Design decision 2.
+ *
+ * Sorted by slot. NULL is the pane of zeros, and a thin pane that becomes one is freed. */
+#ifndef LADDER_STATE_THIN_H
+#define LADDER_STATE_THIN_H
+
+#include "core/model/pane.h"
+
+struct thin_sum {
+	int64_t sum;
+	uint16_t slot;
+} __attribute__((packed));
+
+struct thin {
+	uint16_t count;
+	uint16_t capacity;
+	struct thin_sum sums[];
+};
+
+/* Adds sums, sorted by slot, each slot once. Returns what the thin pane is then: it may have moved. */
+must_check struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t count);
+
+void thin_add_to_pane(const struct thin *thin, struct pane *pane, int64_t sign);
+
+/* The same bytes as pane_encode gives. Decoding makes a new one; slots out of range or order fail the
+ * reader. */
+void thin_encode(const struct thin *thin, struct buffer *out);
+struct thin *thin_decode(struct reader *reader);
+
+/* Free with free(). */
+
+#endif
