@@ -14,7 +14,7 @@
 #include "daemon/replay_arrival.h"
 #include "daemon/replay_fold.h"
 
-enum { PATH_COUNT_MAX = 4096, PROGRESS_EVERY_MS = 500 };
+enum { PATH_COUNT_MAX = 4096, PROGRESS_EVERY_MS = 500, BATCH_EVENTS = 64 };
 
 struct replay {
 	const char *config_path;
@@ -22,6 +22,7 @@ struct replay {
 	char *paths[PATH_COUNT_MAX];
 	size_t path_count;
 	bool is_in_arrival_order;
+	size_t batch_size;
 	struct config *config;
 	unsigned char identity_key[16];
 	struct merger *merger;
@@ -44,7 +45,9 @@ static const char help[] =
 	"  --rows FILE        write the rows there, not to stdout\n"
 	"  --arrival-order    take the events as the files have them, as `run` would: events that\n"
 	"                     come more than `lateness` after newer ones are late then, and do\n"
-	"                     not count\n";
+	"                     not count\n"
+	"  --batch N          with it: take so many events at a time, 1 to 257 (64); no number depends\n"
+	"                     on it\n";
 
 /* One file's lines, divided among the gathers. */
 struct gather_job {
@@ -145,8 +148,9 @@ static bool replay_as_arrived(struct replay *replay)
 {
 	char error[512] = "";
 	bool is_read = replay_arrival(replay->config, replay->identity_key, replay->paths, replay->path_count,
-				      replay->merger, &replay->counts, &replay->frozen_count,
-				      &replay->folded_early_count, error, sizeof(error));
+				      replay->batch_size, replay->merger, &replay->counts,
+				      &replay->frozen_count, &replay->folded_early_count, error,
+				      sizeof(error));
 	if (!is_read)
 		fprintf(stderr, "ladderd replay: %s\n", error);
 	return is_read;
@@ -212,6 +216,7 @@ static int parse(struct replay *replay, int argc, char **argv)
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'}, {"events", required_argument, NULL, 'e'},
 		{"rows", required_argument, NULL, 'r'},   {"arrival-order", no_argument, NULL, 'a'},
+		{"batch", required_argument, NULL, 'b'},
 		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
@@ -228,6 +233,9 @@ static int parse(struct replay *replay, int argc, char **argv)
 		case 'a':
 			replay->is_in_arrival_order = true;
 			break;
+		case 'b':
+			replay->batch_size = strtoul(optarg, NULL, 10);
+			break;
 		case 'h':
 			fputs(help, stdout);
 			exit(EXIT_DONE);
@@ -240,6 +248,8 @@ static int parse(struct replay *replay, int argc, char **argv)
 	}
 	if (!add_paths(replay, argc, argv))
 		return command_usage("replay", "more than %d files", PATH_COUNT_MAX);
+	if (replay->batch_size < 1 || replay->batch_size > TASK_BATCH_MAX)
+		return command_usage("replay", "--batch is a number from 1 to %d", TASK_BATCH_MAX);
 	if (!replay->config_path)
 		return command_usage("replay", "-c FILE is missing");
 	return replay->path_count ? EXIT_DONE : command_usage("replay", "--events FILE is missing");
@@ -247,7 +257,7 @@ static int parse(struct replay *replay, int argc, char **argv)
 
 int command_replay(int argc, char **argv)
 {
-	static struct replay replay;
+	static struct replay replay = {.batch_size = BATCH_EVENTS};
 	int code = parse(&replay, argc, argv);
 	if (code != EXIT_DONE)
 		return code;

@@ -18,11 +18,21 @@ struct arrival {
 	unsigned type_mask;
 	size_t event_count;
 	size_t unmerged_count;
+	size_t batch_size;
+	struct buffer ids; /* of the events that wait: never moved while some do */
 };
+
+static void flush(struct arrival *arrival)
+{
+	struct verdict verdicts[TASK_BATCH_MAX];
+	task_flush(arrival->task, verdicts);
+	arrival->ids.len = 0;
+}
 
 static void merge(struct arrival *arrival)
 {
 	arrival->unmerged_count = 0;
+	flush(arrival);
 	if (arrival->task->max_ms == TIME_NONE)
 		return;
 	task_advance(arrival->task, arrival->task->max_ms);
@@ -32,11 +42,21 @@ static void merge(struct arrival *arrival)
 	task_confirm(arrival->task, arrival->task->max_ms);
 }
 
+/* Ids of events that wait are copied: the decoder has those that had escapes only until the next line. */
 static void take_event(void *ctx, const struct event *event, struct slice item)
 {
 	struct arrival *arrival = ctx;
+	struct event kept = *event;
+	struct verdict verdict;
 	(void)item;
-	task_event(arrival->task, 0, event, arrival->type_mask, TIME_NONE);
+	if (arrival->ids.capacity - arrival->ids.len < event->id.len)
+		flush(arrival);
+	buffer_reserve(&arrival->ids, event->id.len);
+	kept.id.data = arrival->ids.data + arrival->ids.len;
+	buffer_put(&arrival->ids, event->id.data, event->id.len);
+	task_add(arrival->task, 0, &kept, arrival->type_mask, TIME_NONE, &verdict);
+	if (arrival->task->batch_count >= arrival->batch_size)
+		flush(arrival);
 	arrival->event_count++;
 	if (++arrival->unmerged_count >= MERGE_EVERY + arrival->event_count / MERGE_SHARE)
 		merge(arrival);
@@ -70,10 +90,11 @@ static bool take_file(struct arrival *arrival, const char *path, char *error, si
 }
 
 bool replay_arrival(const struct config *config, const unsigned char identity_key[16], char *const *paths,
-		    size_t path_count, struct merger *merger, struct counts *counts, uint64_t *frozen_count,
-		    uint64_t *folded_early_count, char *error, size_t error_size)
+		    size_t path_count, size_t batch_size, struct merger *merger, struct counts *counts,
+		    uint64_t *frozen_count, uint64_t *folded_early_count, char *error, size_t error_size)
 {
-	struct arrival arrival = {.merger = merger, .type_mask = config_type_mask(config)};
+	struct arrival arrival = {.merger = merger, .type_mask = config_type_mask(config),
+				  .batch_size = batch_size};
 	arrival.task = task_create(&config->options, identity_key, 1);
 	task_confirm(arrival.task, TIME_NONE);
 	arrival.decoder = decoder_create(&(struct decode_limits){
@@ -88,6 +109,7 @@ bool replay_arrival(const struct config *config, const unsigned char identity_ke
 	*counts = arrival.task->inputs[0];
 	*frozen_count = arrival.task->window.frozen_count;
 	*folded_early_count = arrival.task->join.folded_early_count;
+	buffer_destroy(&arrival.ids);
 	decoder_destroy(arrival.decoder);
 	task_destroy(arrival.task);
 	return is_read;

@@ -5,6 +5,7 @@
 #include "daemon/worker_private.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
+#include "daemon/worker_batch.h"
 
 enum {
 	PREFETCH_BYTES = 64 << 20,
@@ -366,6 +367,7 @@ struct worker *worker_start(const struct worker_options *options)
 		.id_bytes = (size_t)config->limits.id_bytes,
 		.depth = config->limits.depth,
 	});
+	worker->batch = worker_batch_create(worker);
 	CHECK(sem_init(&worker->is_started, 0, 0) == 0);
 	CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
 	while (sem_wait(&worker->is_started) != 0)
@@ -406,6 +408,7 @@ void worker_destroy(struct worker *worker)
 	free(worker->tasks);
 	free(worker->parents);
 	bulletin_destroy(worker->bulletin);
+	worker_batch_destroy(worker->batch);
 	decoder_destroy(worker->decoder);
 	loop_destroy(worker->loop);
 	sem_destroy(&worker->is_started);

@@ -1,8 +1,8 @@
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "daemon/worker_private.h"
 #include "daemon/log.h"
+#include "daemon/worker_batch.h"
 
 static struct worker_input *input_of(struct worker_task *task, size_t input)
 {
@@ -12,121 +12,6 @@ static struct worker_input *input_of(struct worker_task *task, size_t input)
 static const char *topic_of(const struct worker *worker, size_t input)
 {
 	return worker_config(worker)->kafka.inputs.items[input].topic;
-}
-
-static void put_header(struct buffer *headers, const char *name, struct slice value)
-{
-	dead_letter_put_header(headers, slice_from(name), value);
-}
-
-/* Ours would be of an earlier burial. */
-static void copy_header(void *ctx, const char *name, struct slice value)
-{
-	if (strncmp(name, "ladderd.", strlen("ladderd.")) != 0)
-		put_header(ctx, name, value);
-}
-
-/* What is dead of the record that is being decoded. */
-struct burial {
-	struct worker *worker;
-	size_t item_count;
-	const char *reason; /* of the first item, and its detail */
-	char detail[200];
-};
-
-static void put_detail(const struct burial *burial, struct buffer *headers)
-{
-	char detail[sizeof(burial->detail) + 40];
-	if (burial->item_count > 1)
-		snprintf(detail, sizeof(detail), "%s (first of %zu items)", burial->detail,
-			 burial->item_count);
-	else
-		snprintf(detail, sizeof(detail), "%s", burial->detail);
-	put_header(headers, "ladderd.detail", slice_from(detail));
-}
-
-/* Ours, then the original ones. */
-static void put_headers(const struct burial *burial, struct buffer *headers)
-{
-	char number[24];
-	const struct worker *worker = burial->worker;
-	put_header(headers, "ladderd.reason", slice_from(burial->reason));
-	put_header(headers, "ladderd.topic", slice_from(topic_of(worker, worker->input)));
-	snprintf(number, sizeof(number), "%" PRIu32, worker->task->number);
-	put_header(headers, "ladderd.partition", slice_from(number));
-	snprintf(number, sizeof(number), "%" PRId64, worker->record->offset);
-	put_header(headers, "ladderd.offset", slice_from(number));
-	put_detail(burial, headers);
-	kafka_in_headers(worker->record->handle, copy_header, headers);
-}
-
-static void bury(const struct burial *burial)
-{
-	struct worker *worker = burial->worker;
-	struct buffer headers = {0};
-	put_headers(burial, &headers);
-	bool is_redacted = worker_config(worker)->dead_letters == CONFIG_DEAD_LETTERS_REDACT;
-	bulletin_put_dead(worker->bulletin, &(struct dead_letter){
-						    .sequence = ++worker->dead_sequence,
-						    .key = worker->record->key,
-						    .value = is_redacted ? (struct slice){NULL, 0}
-									 : worker->record->value,
-						    .headers = buffer_slice(&headers),
-					    });
-	buffer_destroy(&headers);
-}
-
-static void note_dead(struct burial *burial, const char *reason, const char *detail)
-{
-	if (burial->item_count++ > 0)
-		return;
-	burial->reason = reason;
-	snprintf(burial->detail, sizeof(burial->detail), "%s", detail);
-}
-
-static const char *detail_of(const struct verdict *verdict)
-{
-	if (verdict->class == CLASS_LATE)
-		return "older than the newest event of its partition by more than lateness";
-	return verdict->reason == REASON_future ? "further ahead of the wall clock than max_ahead"
-						: "another currency than its account's";
-}
-
-static void take_event(void *ctx, const struct event *event, struct slice item)
-{
-	struct burial *burial = ctx;
-	struct worker *worker = burial->worker;
-	(void)item;
-	struct verdict verdict =
-		task_event(worker->task->task, worker->input, event,
-			   worker_config(worker)->kafka.inputs.items[worker->input].types, worker->wall_ms);
-	if (verdict.class == CLASS_REJECTED)
-		note_dead(burial, reason_name(verdict.reason), detail_of(&verdict));
-	else if (verdict.class == CLASS_LATE)
-		note_dead(burial, class_name(verdict.class), detail_of(&verdict));
-}
-
-static void take_reject(void *ctx, enum reason reason, const char *detail, struct slice item)
-{
-	struct burial *burial = ctx;
-	struct worker *worker = burial->worker;
-	(void)item;
-	task_count_rejected(worker->task->task, worker->input, reason);
-	note_dead(burial, reason_name(reason), detail);
-}
-
-/* One letter for a record, however many of its items are dead: each holds the whole record. */
-static void take_record(void *ctx, const struct kafka_record *record)
-{
-	struct worker *worker = ctx;
-	struct burial burial = {.worker = worker};
-	worker->record = record;
-	decode_record(worker->decoder, record->value,
-		      &(struct decode_sink){take_event, take_reject, &burial});
-	if (burial.item_count)
-		bury(&burial);
-	input_of(worker->task, worker->input)->offset = record->offset + 1;
-	worker->task->is_dirty = true;
 }
 
 static void log_problem(struct worker_task *task, size_t input)
@@ -176,11 +61,12 @@ static int64_t others_position_ms(const struct worker_task *task, size_t input)
 static size_t read_input(struct worker_task *task, size_t input, size_t record_count)
 {
 	struct worker *worker = task->worker;
-	worker->task = task;
-	worker->input = input;
+	worker_batch_begin(worker->batch, task, input);
 	task_align(task->task, others_position_ms(task, input));
 	size_t count =
-		kafka_in_consume(worker->in, input, (int32_t)task->number, record_count, take_record, worker);
+		kafka_in_consume(worker->in, input, (int32_t)task->number, record_count,
+				 worker_batch_take, worker->batch);
+	worker_batch_end(worker->batch);
 	struct worker_input *read = input_of(task, input);
 	if (count)
 		read->empty_since = 0;

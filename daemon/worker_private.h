@@ -10,7 +10,7 @@
 #include "daemon/ledger.h"
 #include "daemon/worker.h"
 
-enum { BATCH_RECORDS = 256, PATIENCE_MS = 5000 };
+enum { BATCH_RECORDS = 128, PATIENCE_MS = 5000 };
 
 enum task_state { TASK_RESTORING, TASK_READING, TASK_FAILED /* the daemon ends */ };
 
@@ -66,10 +66,7 @@ struct worker {
 	bool is_reading;      /* the consumer has started, and stands where the tasks are */
 	bool has_read;        /* it did so before */
 	bool is_all_committed;
-	/* while a record is taken in */
-	struct worker_task *task;
-	size_t input;
-	const struct kafka_record *record;
+	struct worker_batch *batch;
 };
 
 static inline const struct config *worker_config(const struct worker *worker)

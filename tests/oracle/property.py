@@ -5,10 +5,12 @@
 Each seed's feed is replayed in file order, on 1, 2 and 4 workers, shuffled, and shuffled with a third of its
 lines repeated. All outputs must be equal byte by byte, and field by field to the oracle's; the counts of
 section 7 must be the oracle's too. --stream does the same once more with `--arrival-order`: the live path,
-with a lateness longer than the feed. The files of a failing seed stay where the message says."""
+with a lateness longer than the feed, taken in batches of another size each time. The files of a failing
+seed stay where the message says."""
 
 import argparse
 import io
+import itertools
 import json
 import os
 import random
@@ -27,6 +29,7 @@ from ladder_oracle import counts_of, replay
 
 TIMEOUT_SECONDS = 60
 LATENESS_OVER_ANY_FEED = "89d"
+BATCH_SIZES = [1, 2, 63, 64, 257]
 
 
 class Failed(Exception):
@@ -111,9 +114,10 @@ def check_path(ladderd, folder, settings, seed, lines, extra):
     want, counts = replay(lines, config)
     write_lines(os.path.join(folder, "oracle.rows.ndjson"), [row.encode() for row in want])
     first = None
-    for variant in variants(seed, lines):
+    for variant, size in zip(variants(seed, lines), itertools.cycle(BATCH_SIZES)):
+        batch = ["--batch", str(size)] if extra else []
         try:
-            rows, got = run_ladderd(ladderd, folder, settings, variant, extra)
+            rows, got = run_ladderd(ladderd, folder, settings, variant, extra + batch)
             check_counts(counts_of(variant.lines, config), got)
             if first is None:
                 check_rows(want, rows)
@@ -122,7 +126,7 @@ def check_path(ladderd, folder, settings, seed, lines, extra):
                 check_rows(want, rows)
                 raise Failed("the rows are those of workers-1, but not byte by byte")
         except Failed as failed:
-            raise Failed(f"{variant.name} {' '.join(extra)}: {failed}") from None
+            raise Failed(f"{variant.name} {' '.join(extra + batch)}: {failed}") from None
     return len(want), counts["decoded"]
 
 

@@ -1,0 +1,224 @@
+#include "daemon/worker_batch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/worker_private.h"
+
+struct batch_record {
+	struct buffer bytes;   /* key, then value, then texts that had escapes; keeps its memory */
+	size_t key_len;
+	size_t value_len;
+	bool has_key;
+	bool has_value;
+	int64_t offset;
+	struct buffer headers; /* the original ones */
+	size_t dead_count;     /* items that are dead */
+	const char *reason;    /* of the first of them, and its detail */
+	char detail[200];
+};
+
+struct worker_batch {
+	struct worker *worker;
+	struct worker_task *task;
+	size_t input;
+	size_t record_count;
+	struct batch_record records[BATCH_RECORDS];
+	uint16_t record_of[TASK_BATCH_MAX]; /* by place in the task's batch */
+};
+
+struct worker_batch *worker_batch_create(struct worker *worker)
+{
+	struct worker_batch *batch = calloc(1, sizeof(*batch));
+	CHECK(batch);
+	batch->worker = worker;
+	return batch;
+}
+
+void worker_batch_destroy(struct worker_batch *batch)
+{
+	for (size_t i = 0; batch && i < BATCH_RECORDS; i++) {
+		buffer_destroy(&batch->records[i].bytes);
+		buffer_destroy(&batch->records[i].headers);
+	}
+	free(batch);
+}
+
+void worker_batch_begin(struct worker_batch *batch, struct worker_task *task, size_t input)
+{
+	batch->task = task;
+	batch->input = input;
+	batch->record_count = 0;
+}
+
+static const struct config_input *config_input(const struct worker_batch *batch)
+{
+	return &worker_config(batch->worker)->kafka.inputs.items[batch->input];
+}
+
+/* ---- Dead letters ---- */
+
+static void put_header(struct buffer *headers, const char *name, struct slice value)
+{
+	dead_letter_put_header(headers, slice_from(name), value);
+}
+
+/* Ours would be of an earlier burial. */
+static void copy_header(void *ctx, const char *name, struct slice value)
+{
+	if (strncmp(name, "ladderd.", strlen("ladderd.")) != 0)
+		put_header(ctx, name, value);
+}
+
+static void put_detail(const struct batch_record *record, struct buffer *headers)
+{
+	char detail[sizeof(record->detail) + 40];
+	if (record->dead_count > 1)
+		snprintf(detail, sizeof(detail), "%s (first of %zu items)", record->detail,
+			 record->dead_count);
+	else
+		snprintf(detail, sizeof(detail), "%s", record->detail);
+	put_header(headers, "ladderd.detail", slice_from(detail));
+}
+
+/* Ours, then the original ones. */
+static void put_headers(const struct worker_batch *batch, const struct batch_record *record,
+			struct buffer *headers)
+{
+	char number[24];
+	put_header(headers, "ladderd.reason", slice_from(record->reason));
+	put_header(headers, "ladderd.topic", slice_from(config_input(batch)->topic));
+	snprintf(number, sizeof(number), "%" PRIu32, batch->task->number);
+	put_header(headers, "ladderd.partition", slice_from(number));
+	snprintf(number, sizeof(number), "%" PRId64, record->offset);
+	put_header(headers, "ladderd.offset", slice_from(number));
+	put_detail(record, headers);
+	buffer_put(headers, record->headers.data, record->headers.len);
+}
+
+static struct slice part(const struct batch_record *record, bool is_there, size_t at, size_t len)
+{
+	return is_there ? (struct slice){record->bytes.data + at, len} : (struct slice){NULL, 0};
+}
+
+static void bury(const struct worker_batch *batch, const struct batch_record *record)
+{
+	struct worker *worker = batch->worker;
+	struct buffer headers = {0};
+	put_headers(batch, record, &headers);
+	bool is_redacted = worker_config(worker)->dead_letters == CONFIG_DEAD_LETTERS_REDACT;
+	bool has_value = record->has_value && !is_redacted;
+	struct dead_letter letter = {
+		.sequence = ++worker->dead_sequence,
+		.key = part(record, record->has_key, 0, record->key_len),
+		.value = part(record, has_value, record->key_len, record->value_len),
+		.headers = buffer_slice(&headers),
+	};
+	bulletin_put_dead(worker->bulletin, &letter);
+	buffer_destroy(&headers);
+}
+
+static void note_dead(struct batch_record *record, const char *reason, const char *detail)
+{
+	if (record->dead_count++ > 0)
+		return;
+	record->reason = reason;
+	snprintf(record->detail, sizeof(record->detail), "%s", detail);
+}
+
+static void note_verdict(struct batch_record *record, const struct verdict *verdict)
+{
+	if (verdict->class == CLASS_LATE)
+		note_dead(record, class_name(verdict->class),
+			  "older than the newest event of its partition by more than lateness");
+	else if (verdict->class == CLASS_REJECTED)
+		note_dead(record, reason_name(verdict->reason),
+			  verdict->reason == REASON_future ? "further ahead of the wall clock than max_ahead"
+							   : "another currency than its account's");
+}
+
+/* ---- Taking in ---- */
+
+static void flush(struct worker_batch *batch)
+{
+	struct verdict verdicts[TASK_BATCH_MAX];
+	size_t count = task_flush(batch->task->task, verdicts);
+	for (size_t i = 0; i < count; i++)
+		note_verdict(&batch->records[batch->record_of[i]], &verdicts[i]);
+}
+
+/* The id of an event that waits must last. Most stand in the record's copy; one that had escapes is the
+ * decoder's, and is put behind it, where room was made before. */
+static struct slice keep_id(struct batch_record *record, struct slice id)
+{
+	if (id.data >= record->bytes.data && id.data < record->bytes.data + record->bytes.capacity)
+		return id;
+	CHECK(record->bytes.capacity - record->bytes.len >= id.len);
+	char *copy = record->bytes.data + record->bytes.len;
+	memcpy(copy, id.data, id.len);
+	record->bytes.len += id.len;
+	return (struct slice){copy, id.len};
+}
+
+static void take_event(void *ctx, const struct event *event, struct slice item)
+{
+	struct worker_batch *batch = ctx;
+	struct batch_record *record = &batch->records[batch->record_count - 1];
+	struct task *task = batch->task->task;
+	struct event kept = *event;
+	struct verdict verdict;
+	(void)item;
+	kept.id = keep_id(record, event->id);
+	size_t place = task->batch_count;
+	if (task_add(task, batch->input, &kept, config_input(batch)->types, batch->worker->wall_ms, &verdict))
+		note_verdict(record, &verdict);
+	else
+		batch->record_of[place] = (uint16_t)(batch->record_count - 1);
+	if (task->batch_count == TASK_BATCH_MAX)
+		flush(batch);
+}
+
+static void take_reject(void *ctx, enum reason reason, const char *detail, struct slice item)
+{
+	struct worker_batch *batch = ctx;
+	(void)item;
+	task_count_rejected(batch->task->task, batch->input, reason);
+	note_dead(&batch->records[batch->record_count - 1], reason_name(reason), detail);
+}
+
+/* Texts without their escapes are never longer than with them. */
+static void copy_record(struct batch_record *copy, const struct kafka_record *record)
+{
+	copy->bytes.len = copy->headers.len = 0;
+	buffer_reserve(&copy->bytes, record->key.len + 2 * record->value.len + 1);
+	buffer_put(&copy->bytes, record->key.data, record->key.len);
+	buffer_put(&copy->bytes, record->value.data, record->value.len);
+	copy->key_len = record->key.len;
+	copy->value_len = record->value.len;
+	copy->has_key = record->key.data;
+	copy->has_value = record->value.data;
+	copy->offset = record->offset;
+	copy->dead_count = 0;
+	kafka_in_headers(record->handle, copy_header, &copy->headers);
+}
+
+void worker_batch_take(void *ctx, const struct kafka_record *record)
+{
+	struct worker_batch *batch = ctx;
+	CHECK(batch->record_count < BATCH_RECORDS);
+	struct batch_record *copy = &batch->records[batch->record_count++];
+	copy_record(copy, record);
+	decode_record(batch->worker->decoder, part(copy, copy->has_value, copy->key_len, copy->value_len),
+		      &(struct decode_sink){take_event, take_reject, batch});
+	batch->task->inputs[batch->input].offset = record->offset + 1;
+	batch->task->is_dirty = true;
+}
+
+void worker_batch_end(struct worker_batch *batch)
+{
+	flush(batch);
+	for (size_t i = 0; i < batch->record_count; i++)
+		if (batch->records[i].dead_count)
+			bury(batch, &batch->records[i]);
+}
