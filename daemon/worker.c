@@ -219,6 +219,8 @@ static bool start_reading(struct worker *worker)
 	}
 	note_ends(worker);
 	worker->is_reading = worker->has_read = true;
+	worker->read_since_ms = loop_now_ms();
+	worker->read_count = 0;
 	return true;
 }
 
@@ -232,6 +234,20 @@ static size_t read_batches(struct worker *worker)
 			break;
 	}
 	return count;
+}
+
+/* How fast a backlog was read: once. */
+static void say_at_end(struct worker *worker, size_t count)
+{
+	worker->read_count += count;
+	if (worker->read_since_ms == 0)
+		return;
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		if (!task_is_at_end(&worker->tasks[i]))
+			return;
+	log_info("a worker has read to the end", "worker=%zu records=%" PRIu64 " ms=%" PRId64,
+		 worker->options.number, worker->read_count, loop_now_ms() - worker->read_since_ms);
+	worker->read_since_ms = 0;
 }
 
 static void commit_all(struct worker *worker, bool is_last)
@@ -251,6 +267,7 @@ static void turn(struct worker *worker)
 			poll_kafka(worker, LOOP_READ);
 		if (publisher_has_room(worker->options.publisher, worker->options.number))
 			count = read_batches(worker);
+		say_at_end(worker, count);
 		make_known(worker, false);
 		commit_all(worker, false);
 	}

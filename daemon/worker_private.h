@@ -66,6 +66,8 @@ struct worker {
 	bool is_reading;      /* the consumer has started, and stands where the tasks are */
 	bool has_read;        /* it did so before */
 	bool is_all_committed;
+	int64_t read_since_ms;  /* loop time: when it began to read; 0: it said that it came to the end */
+	uint64_t read_count;    /* records since then */
 	struct worker_batch *batch;
 };
 

@@ -1,0 +1,44 @@
+"""The whole path beside a bare drain of the same topics, on the same cores."""
+
+from daemon_bench import Daemon, PARTITIONS, TOPICS, fill, open_broker, open_redis, read_to_end, settings
+from harness import BUILD, cpu_seconds, json_line, peak_mb
+
+SENTENCE = "Kafka to rows, state in Redis, commits on, beside librdkafka reading the same topics and doing nothing"
+
+
+def drain(broker):
+    return json_line([BUILD / "bench/bench_drain", "--brokers", broker.address, "--topics",
+                      ",".join(TOPICS.values()), "--partitions", PARTITIONS, "--threads", 2])
+
+
+def run_path(bench, broker, redis, folder, round_number):
+    before = cpu_seconds(broker.process.pid), cpu_seconds(redis.process.pid)
+    daemon = Daemon(settings(folder, broker, redis, round_number))
+    with daemon:
+        records, seconds = read_to_end(daemon, 600)
+        bench.note("path", "ladderd CPU s/M", cpu_seconds(daemon.process.pid) / records * 1e6)
+        bench.note("path", "memory MB", peak_mb(daemon.process.pid))
+        bench.note("path", "broker CPU s/M", (cpu_seconds(broker.process.pid) - before[0]) / records * 1e6)
+        bench.note("path", "redis CPU s/M", (cpu_seconds(redis.process.pid) - before[1]) / records * 1e6)
+        bench.note("path", "events/s", records / seconds)
+        daemon.stop()
+    redis.command("FLUSHALL")
+
+
+def run(bench):
+    events = bench.option("events", 8_000_000, quick=200_000)
+    people = bench.option("people", 1_000_000, quick=25_000)
+    bench.setting("partitions", PARTITIONS)
+    bench.setting("compression", "lz4, one event a record")
+    bench.setting("redis", "UNIX socket, append-only file, fsync every second; commits at the default interval")
+    broker, redis, folder = open_broker(bench), open_redis(bench), bench.folder()
+    fill(broker, events, "--people", people)
+    drain(broker)
+    for number in bench.rounds():
+        done = drain(broker)
+        bench.note("drain", "events/s", done["records"] / done["seconds"])
+        bench.note("drain", "CPU s/M", done["cpu_seconds"] / done["records"] * 1e6)
+        run_path(bench, broker, redis, folder, number)
+    bench.ratio("path", "drain", "events/s")
+    bench.target("path", "events/s", least=2e6)
+    bench.target("path / drain", "events/s", least=0.8)
