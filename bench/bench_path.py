@@ -1,25 +1,30 @@
 """The whole path beside a bare drain of the same topics, on the same cores."""
 
-from daemon_bench import Daemon, PARTITIONS, TOPICS, fill, open_broker, open_redis, read_to_end, settings
+from daemon_bench import (Daemon, PARTITIONS, TOPICS, fill, open_broker, open_redis, read_to_end,
+                          settings)
 from harness import BUILD, cpu_seconds, json_line, peak_mb
 
-SENTENCE = "Kafka to rows, state in Redis, commits on, beside librdkafka reading the same topics and doing nothing"
+SENTENCE = "Kafka to rows, state in Redis, commits on, beside librdkafka alone draining the same topics"
 
 
 def drain(broker):
-    return json_line([BUILD / "bench/bench_drain", "--brokers", broker.address, "--topics",
-                      ",".join(TOPICS.values()), "--partitions", PARTITIONS, "--threads", 2])
+    topics = []
+    for topic in TOPICS.values():
+        topics += ["--topic", topic]
+    return json_line([BUILD / "bench/bench_drain", "--brokers", broker.address, *topics,
+                      "--partitions", PARTITIONS, "--threads", 2])
 
 
 def run_path(bench, broker, redis, folder, round_number):
-    before = cpu_seconds(broker.process.pid), cpu_seconds(redis.process.pid)
+    before = [cpu_seconds(server.process.pid) for server in (broker, redis)]
     daemon = Daemon(settings(folder, broker, redis, round_number))
     with daemon:
         records, seconds = read_to_end(daemon, 600)
         bench.note("path", "ladderd CPU s/M", cpu_seconds(daemon.process.pid) / records * 1e6)
         bench.note("path", "memory MB", peak_mb(daemon.process.pid))
-        bench.note("path", "broker CPU s/M", (cpu_seconds(broker.process.pid) - before[0]) / records * 1e6)
-        bench.note("path", "redis CPU s/M", (cpu_seconds(redis.process.pid) - before[1]) / records * 1e6)
+        for server, used in zip((broker, redis), before):
+            name, spent = server.name, cpu_seconds(server.process.pid) - used
+            bench.note("path", f"{name} CPU s/M", spent / records * 1e6)
         bench.note("path", "events/s", records / seconds)
         daemon.stop()
     redis.command("FLUSHALL")

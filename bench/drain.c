@@ -1,8 +1,9 @@
 /* Drain: librdkafka alone, reading topics to their ends and doing nothing with the records. One JSON line on
  * stdout.
  *
- * One consumer a thread, as ladderd has one a worker; mimalloc is linked, as in ladderd; the settings are those
- * of daemon/kafka_in.c, but for the memory: the queues may hold so much that no fetch ever waits for room. */
+ * One consumer a thread, as ladderd has one a worker; mimalloc is linked, as in ladderd; the settings are
+ * those of daemon/kafka_in.c, but for the memory: the queues may hold so much that no fetch ever waits for
+ * room. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
@@ -139,10 +140,17 @@ static void *run(void *argument)
 	return NULL;
 }
 
+static int number_of(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+	return *end == '\0' && number > 0 && number < 1000 ? (int)number : 0;
+}
+
 static bool parse(struct drain *drain, int argc, char **argv)
 {
 	static const struct option options[] = {{"brokers", 1, NULL, 'b'},
-						{"topics", 1, NULL, 't'},
+						{"topic", 1, NULL, 't'},
 						{"partitions", 1, NULL, 'p'},
 						{"threads", 1, NULL, 'n'},
 						{NULL, 0, NULL, 0}};
@@ -150,14 +158,13 @@ static bool parse(struct drain *drain, int argc, char **argv)
 		if (option == 'b')
 			drain->brokers = optarg;
 		else if (option == 'p')
-			drain->partition_count = atoi(optarg);
+			drain->partition_count = number_of(optarg);
 		else if (option == 'n')
-			drain->thread_count = atoi(optarg);
-		else if (option != 't')
+			drain->thread_count = number_of(optarg);
+		else if (option == 't' && drain->topic_count < TOPICS_MAX)
+			drain->topics[drain->topic_count++] = optarg;
+		else
 			return false;
-		for (char *topic = option == 't' ? strtok(optarg, ",") : NULL; topic; topic = strtok(NULL, ","))
-			if (drain->topic_count < TOPICS_MAX)
-				drain->topics[drain->topic_count++] = topic;
 	}
 	return drain->brokers && drain->topic_count && drain->partition_count >= drain->thread_count &&
 	       drain->thread_count > 0;
@@ -167,7 +174,8 @@ int main(int argc, char **argv)
 {
 	struct drain drain = {.partition_count = 4, .thread_count = 2};
 	if (!parse(&drain, argc, argv)) {
-		fputs("usage: bench_drain --brokers HOST:PORT --topics A,B,... [--partitions 4] [--threads 2]\n",
+		fputs("usage: bench_drain --brokers HOST:PORT --topic NAME... [--partitions 4] "
+		      "[--threads 2]\n",
 		      stderr);
 		return 2;
 	}

@@ -83,14 +83,16 @@ def build():
     for command in (configure, ["cmake", "--build", BUILD, "-j", str(os.cpu_count())]):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+            said = done.stdout[-3000:] + done.stderr[-3000:]
+            sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{said}")
 
 
 def json_line(command, **options):
     """The last line that a program prints, as JSON."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **options)
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(words)}: exit code {done.returncode}\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

@@ -84,7 +84,7 @@ static enum verdict_class take_report(struct task *task, const struct event *eve
 	struct report report = report_of_event(event);
 	struct ad_facts *ad = task_ad(task, series);
 	enum verdict_class class = reports_put(&ad->reports, &report) ? CLASS_APPLIED : CLASS_DUPLICATE;
-	ad->are_reports_changed = ad->is_dirty = task->are_ads_changed = true;
+	ad->are_reports_changed = ad->is_dirty = task->are_reports_changed = true;
 	return class;
 }
 
@@ -121,7 +121,7 @@ static uint32_t note_ad(struct task *task, const struct event *event)
 	struct ad_facts *ad = task_ad(task, series);
 	names_note_event(&ad->names, event);
 	ad->is_dirty |= ad->names.is_changed;
-	task->are_ads_changed |= ad->names.is_changed;
+	task->are_names_changed |= ad->names.is_changed;
 	return series;
 }
 
@@ -389,25 +389,32 @@ static struct buffer people_to_move(struct task *task, const struct remap *remap
 	return keys;
 }
 
-bool task_put_parents(struct task *task, const struct ad_parents *changes, size_t change_count,
-		      const struct task_sink *sink)
+static void change_all_parents(struct task *task, const struct remap *remaps, size_t count,
+			       const struct task_sink *sink)
 {
-	struct remap *remaps = calloc(change_count + 1, sizeof(*remaps));
-	CHECK(remaps);
-	for (size_t i = 0; i < change_count; i++) {
-		remaps[i] = make_remap(task, &changes[i]);
-		window_mark_days_changed(&task->series.series[remaps[i].ad]);
-	}
-	size_t count = keep_changing(task, remaps, change_count);
-	window_settle(&task->window);
 	struct buffer keys = people_to_move(task, remaps, count);
 	move_people(task, &keys, -1);
 	window_settle(&task->window);
 	for (size_t i = 0; i < count; i++)
 		change_parents(task, &remaps[i], sink);
 	move_people(task, &keys, 1);
-	window_settle(&task->window);
 	buffer_destroy(&keys);
+}
+
+bool task_put_parents(struct task *task, const struct ad_parents *changes, size_t change_count,
+		      const struct task_sink *sink)
+{
+	if (change_count == 0)
+		return false;
+	struct remap *remaps = calloc(change_count, sizeof(*remaps));
+	CHECK(remaps);
+	for (size_t i = 0; i < change_count; i++) {
+		remaps[i] = make_remap(task, &changes[i]);
+		window_mark_days_changed(&task->series.series[remaps[i].ad]);
+	}
+	size_t count = keep_changing(task, remaps, change_count);
+	if (count > 0)
+		change_all_parents(task, remaps, count, sink);
 	free(remaps);
 	return count > 0;
 }
@@ -438,24 +445,41 @@ static void say_day(void *ctx, uint32_t series, int64_t from_ms, int64_t to_ms, 
 			    people);
 }
 
+static uint32_t ad_count(const struct task *task)
+{
+	return task->series.count < task->ad_capacity ? task->series.count : (uint32_t)task->ad_capacity;
+}
+
 void task_collect_names(struct task *task, const struct task_sink *sink)
 {
-	for (uint32_t i = 0; task->are_ads_changed && i < task->series.count && i < task->ad_capacity; i++) {
+	uint32_t count = task->are_names_changed ? ad_count(task) : 0;
+	for (uint32_t i = 0; i < count; i++) {
 		const struct series *series = &task->series.series[i];
 		struct ad_facts *ad = &task->ads[i];
 		if (ad->names.is_changed)
 			sink->names(sink->ctx, series->id, &ad->names);
-		if (ad->are_reports_changed)
-			sink->reports(sink->ctx, series->id, &ad->reports);
-		ad->names.is_changed = ad->are_reports_changed = false;
+		ad->names.is_changed = false;
 	}
-	task->are_ads_changed = false;
+	task->are_names_changed = false;
+}
+
+static void collect_reports(struct task *task, const struct task_sink *sink)
+{
+	uint32_t count = task->are_reports_changed ? ad_count(task) : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct ad_facts *ad = &task->ads[i];
+		if (ad->are_reports_changed)
+			sink->reports(sink->ctx, task->series.series[i].id, &ad->reports);
+		ad->are_reports_changed = false;
+	}
+	task->are_reports_changed = false;
 }
 
 void task_collect(struct task *task, uint32_t window_mask, bool with_history, const struct task_sink *sink)
 {
 	struct collect collect = {task, sink};
 	task_collect_names(task, sink);
+	collect_reports(task, sink);
 	window_collect(&task->window, window_mask, with_history,
 		       &(struct window_sink){say_window, say_hour, say_day, &collect});
 	if (with_history)

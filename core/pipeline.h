@@ -68,7 +68,8 @@ struct task {
 	int64_t others_ms;     /* task_align */
 	int64_t aligned_ms;    /* what is older than this by more than `lateness` is late; never goes back */
 	int64_t confirmed_ms; /* INT64_MAX: the task is alone, or everybody has read everything */
-	bool are_ads_changed; /* names or reports, since they were made known */
+	bool are_names_changed; /* of an ad, since they were made known */
+	bool are_reports_changed;
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
 	struct buffer forgotten_days; /* struct forgotten_day: pages to delete with the next commit */
 	struct buffer page;

@@ -183,7 +183,8 @@ static bool restore_ad(struct task *task, uint32_t series, struct slice bytes)
 	struct ad_facts *ad = task_ad(task, series);
 	names_decode(&ad->names, &reader);
 	reports_decode(&ad->reports, &reader);
-	ad->names.is_changed = ad->are_reports_changed = task->are_ads_changed = true;
+	ad->names.is_changed = task->are_names_changed = true;
+	ad->are_reports_changed = task->are_reports_changed = true;
 	return !reader.failed;
 }
 

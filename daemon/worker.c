@@ -13,9 +13,11 @@ enum {
 	START_AGAIN_MS = 1000,
 	POLL_EVERY_MS = 500,
 	IDLE_MS = 50,
+	HELD_BACK_MS = 1,
 	LAST_COMMIT_MS = 6000,
 	BATCHES_PER_TURN = 16,
 	BULLETIN_BYTES_MAX = 8 << 20,
+	KNOWN_EVERY_MS = 50,
 };
 
 void worker_fail(struct worker *worker, int exit_code)
@@ -104,8 +106,10 @@ static void hand_over(struct worker *worker)
 /* Makes known what changed. What comes after a full ring waits in the panes. */
 static void make_known(struct worker *worker, bool is_last)
 {
-	if (!publisher_has_room(worker->options.publisher, worker->options.number))
+	bool is_due = loop_now_ms() >= worker->known_due_ms;
+	if ((!is_due && !is_last) || !publisher_has_room(worker->options.publisher, worker->options.number))
 		return;
+	worker->known_due_ms = loop_now_ms() + KNOWN_EVERY_MS;
 	uint32_t mask = due_windows(worker, is_last);
 	int64_t now_ms = stream_time(worker);
 	struct task_sink sink = bulletin_sink(worker->bulletin);
@@ -271,7 +275,7 @@ static void turn(struct worker *worker)
 		make_known(worker, false);
 		commit_all(worker, false);
 	}
-	loop_run_once(worker->loop, count ? 0 : IDLE_MS);
+	loop_run_once(worker->loop, count ? 0 : worker->is_held_back ? HELD_BACK_MS : IDLE_MS);
 }
 
 static bool is_all_committed(const struct worker *worker)

@@ -25,12 +25,17 @@ static void log_problem(struct worker_task *task, size_t input)
 	input_of(task, input)->is_problem_logged = is_problem;
 }
 
-/* How far an input may be ahead of the others of its task, in event time: well within `lateness`. */
-static int64_t slack_ms(const struct worker *worker)
+/* How far a task may be ahead of the others, in event time: well within `lateness`. */
+static int64_t task_slack_ms(const struct worker *worker)
+{
+	return worker_config(worker)->options.lateness_ms / 8;
+}
+
+/* An input ahead of the others of its task: less, for what comes in order is folded in one step. */
+static int64_t input_slack_ms(const struct worker *worker)
 {
 	const int64_t most_ms = HOUR_MS;
-	int64_t part_ms = worker_config(worker)->options.lateness_ms / 8;
-	return part_ms < most_ms ? part_ms : most_ms;
+	return task_slack_ms(worker) < most_ms ? task_slack_ms(worker) : most_ms;
 }
 
 static bool has_problem(const struct worker_task *task, size_t input)
@@ -98,7 +103,7 @@ static size_t next_input(const struct worker_task *task, const bool *is_drained)
 	if (awaited_ms == TIME_NONE)
 		return worker->input_count;
 	bool is_ahead = awaited_ms != INT64_MAX && next_ms != TIME_NONE &&
-			next_ms - awaited_ms > slack_ms(worker);
+			next_ms - awaited_ms > input_slack_ms(worker);
 	return is_ahead ? worker->input_count : next;
 }
 
@@ -175,6 +180,7 @@ static int64_t hindmost_position_ms(struct worker *worker)
 size_t worker_read(struct worker *worker)
 {
 	size_t count = 0;
+	worker->is_held_back = false;
 	worker_say_position(worker);
 	int64_t hindmost_ms = hindmost_position_ms(worker);
 	for (size_t i = 0; i < worker->options.task_count; i++) {
@@ -182,7 +188,9 @@ size_t worker_read(struct worker *worker)
 		int64_t position_ms = task_position_ms(task);
 		bool is_ahead = position_ms != TIME_NONE && position_ms != INT64_MAX &&
 				hindmost_ms != INT64_MAX &&
-				(hindmost_ms == TIME_NONE || position_ms - hindmost_ms > slack_ms(worker));
+				(hindmost_ms == TIME_NONE ||
+				 position_ms - hindmost_ms > task_slack_ms(worker));
+		worker->is_held_back |= is_ahead;
 		if (task->state == TASK_READING && !is_ahead)
 			count += read_task(task);
 	}

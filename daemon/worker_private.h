@@ -55,6 +55,7 @@ struct worker {
 	int64_t wall_ms;           /* as of this turn; TIME_NONE with clock: event */
 	/* loop time: when a window, or the history, may be said again */
 	int64_t due_ms[WINDOW_COUNT_MAX + 1];
+	int64_t known_due_ms; /* when anything may */
 	int64_t hindmost_ms;    /* the hindmost position of all workers */
 	int64_t hindmost_since; /* loop time when it became that */
 	struct ad_parents *parents; /* while a bulletin is read */
@@ -63,6 +64,7 @@ struct worker {
 	int64_t confirmed_ms;
 	int64_t poll_due_ms;
 	int64_t start_due_ms; /* loop time: when to try to start the consumer again */
+	bool is_held_back;    /* a task waits until others have come after it */
 	bool is_reading;      /* the consumer has started, and stands where the tasks are */
 	bool has_read;        /* it did so before */
 	bool is_all_committed;

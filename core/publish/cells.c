@@ -244,68 +244,58 @@ struct span span_bounds(const struct merger *merger, const struct span *span)
 	return bounds;
 }
 
-static bool is_newer(const struct name_note *a, const struct name_note *b)
+static struct slice text_of(const struct entity *entity, enum name_field field)
 {
-	if (a->time_ms != b->time_ms)
-		return a->time_ms > b->time_ms;
-	int order = slice_compare(a->id, b->id);
-	return order ? order > 0 : slice_compare(a->text, b->text) > 0; /* as in names_note */
-}
-
-static struct slice own_text(const struct entity *ad, enum name_field field)
-{
-	return ad->names.fields[field].time_ms == TIME_NONE
+	return entity->names.fields[field].time_ms == TIME_NONE
 	       ? (struct slice){NULL, 0}
-	       : ad->names.fields[field].text;
+	       : entity->names.fields[field].text;
 }
 
 static struct shown shown_of_ad(const struct merger *merger, const struct entity *ad)
 {
-	struct shown shown = {.name = own_text(ad, NAME_AD_NAME)};
+	struct shown shown = {.name = text_of(ad, NAME_AD_NAME)};
 	for (int level = 0; level < PARENT_COUNT; level++)
 		if (ad->parents[level] != ENTITY_NONE)
 			shown.parents[level] = merger->entities[ad->parents[level]].id;
 	return shown;
 }
 
-/* The newest of a field that an ad of the entity carries. */
-static struct slice newest_text(const struct merger *merger, const struct entity *entity,
-				enum name_field field)
-{
-	const struct name_note *newest = NULL;
-	for (uint32_t at = entity->first_ad; at != ENTITY_NONE;) {
-		const struct entity *ad = &merger->entities[at];
-		const struct name_note *note = &ad->names.fields[field];
-		if (note->time_ms != TIME_NONE && (!newest || is_newer(note, newest)))
-			newest = note;
-		at = ad->next_ad[entity->level];
-	}
-	return newest ? newest->text : (struct slice){NULL, 0};
-}
-
 static struct shown shown_of_parent(const struct merger *merger, const struct entity *entity)
 {
 	struct shown shown = {0};
 	for (enum level level = 0; level < entity->level; level++)
-		shown.parents[level] = newest_text(merger, entity, (enum name_field)level);
+		shown.parents[level] = text_of(entity, (enum name_field)level);
 	if (entity->level != LEVEL_ACCOUNT && shown.parents[LEVEL_ACCOUNT].len == 0)
 		shown.parents[LEVEL_ACCOUNT] = merger->options->default_account;
 	shown.parents[entity->level] = entity->id;
 	if (entity->level == LEVEL_CAMPAIGN)
-		shown.name = newest_text(merger, entity, NAME_CAMPAIGN_NAME);
+		shown.name = text_of(entity, NAME_CAMPAIGN_NAME);
 	if (entity->level == LEVEL_ADSET)
-		shown.name = newest_text(merger, entity, NAME_ADSET_NAME);
+		shown.name = text_of(entity, NAME_ADSET_NAME);
 	return shown;
 }
 
 struct shown entity_shown(struct merger *merger, uint32_t at)
 {
-	struct entity *entity = &merger->entities[at];
-	if (entity->level == LEVEL_AD)
-		return shown_of_ad(merger, entity);
-	if (!entity->is_shown_known) {
-		entity->shown = shown_of_parent(merger, entity);
-		entity->is_shown_known = true;
+	const struct entity *entity = &merger->entities[at];
+	return entity->level == LEVEL_AD ? shown_of_ad(merger, entity) : shown_of_parent(merger, entity);
+}
+
+/* Whether the rows of a level show a field of the newest ad below. */
+static bool is_shown(enum level level, enum name_field field)
+{
+	return (int)field < (int)level || (level == LEVEL_CAMPAIGN && field == NAME_CAMPAIGN_NAME) ||
+	       (level == LEVEL_ADSET && field == NAME_ADSET_NAME);
+}
+
+bool entity_note_ad(struct merger *merger, uint32_t parent, uint32_t ad)
+{
+	struct entity *entity = &merger->entities[parent];
+	bool is_other = false;
+	for (enum name_field field = 0; field < NAME_FIELD_COUNT; field++) {
+		const struct name_note *note = &merger->entities[ad].names.fields[field];
+		if (note->time_ms != TIME_NONE && is_shown(entity->level, field))
+			is_other |= names_note(&entity->names, field, note);
 	}
-	return entity->shown;
+	return is_other;
 }

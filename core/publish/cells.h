@@ -63,8 +63,8 @@ struct entity {
 	struct cell **windows; /* [window], NULL where there was never anything */
 	struct cell_list hours;
 	struct cell_list days;
+	struct names names; /* of an ad; above ads what rows show: of each field the newest of their ads */
 	/* ads */
-	struct names names;
 	uint32_t parents[PARENT_COUNT];
 	uint32_t next_ad[PARENT_COUNT]; /* the next ad of the same parent */
 	const struct zone *zone;        /* of the ad's account */
@@ -73,8 +73,6 @@ struct entity {
 	struct reports reports; /* of all tasks together */
 	/* above ads */
 	uint32_t first_ad;
-	bool is_shown_known;
-	struct shown shown;
 };
 
 /* Cells that wait to be published, the oldest first. Those of a round go out before it is over; what changes
@@ -138,6 +136,10 @@ void cell_note_unsettled(struct merger *merger, const struct cell *cell, enum ba
 
 /* Whether an hour or a day takes no more changes (merger_freeze). */
 bool span_is_frozen(const struct merger *merger, const struct span *span);
+
+/* What an ad says of itself is known to a parent. Returns whether the parent's rows show something else
+ * then. */
+bool entity_note_ad(struct merger *merger, uint32_t parent, uint32_t ad);
 
 /* What the rows of an entity show; valid until names or parents change. */
 struct shown entity_shown(struct merger *merger, uint32_t entity);

@@ -145,12 +145,20 @@ static struct reports *reports_of_task(struct entity *entity, uint32_t task)
 	return &entity->task_reports[count - 1].reports;
 }
 
+static void wait_again(struct merger *merger, struct cell *cell, void *ctx)
+{
+	(void)ctx;
+	if (!span_is_frozen(merger, &cell->span))
+		cell_wait(merger, cell);
+}
+
 static void link_ad(struct merger *merger, uint32_t ad, enum level level, uint32_t parent)
 {
 	merger->entities[ad].parents[level] = parent;
 	merger->entities[ad].next_ad[level] = merger->entities[parent].first_ad;
 	merger->entities[parent].first_ad = ad;
-	merger->entities[parent].is_shown_known = false;
+	if (entity_note_ad(merger, parent, ad))
+		entity_each_cell(merger, parent, wait_again, NULL);
 }
 
 static void unlink_ad(struct merger *merger, uint32_t ad, enum level level)
@@ -160,8 +168,12 @@ static void unlink_ad(struct merger *merger, uint32_t ad, enum level level)
 	while (*place != ad)
 		place = &merger->entities[*place].next_ad[level];
 	*place = merger->entities[ad].next_ad[level];
-	parent->is_shown_known = false;
 	merger->entities[ad].parents[level] = ENTITY_NONE;
+	names_destroy(&parent->names);
+	for (uint32_t left = parent->first_ad; left != ENTITY_NONE;) {
+		entity_note_ad(merger, (uint32_t)(parent - merger->entities), left);
+		left = merger->entities[left].next_ad[level];
+	}
 }
 
 static struct slice account_of_organic(struct slice id)
@@ -204,13 +216,6 @@ void merger_put_reports(struct merger *merger, uint32_t task, struct slice id, c
 	refresh_changed(merger, ad, &old, &now, forgotten_ms(merger, merger->now_ms));
 	refresh_windows(merger, ad);
 	reports_destroy(&old);
-}
-
-static void wait_again(struct merger *merger, struct cell *cell, void *ctx)
-{
-	(void)ctx;
-	if (!span_is_frozen(merger, &cell->span))
-		cell_wait(merger, cell);
 }
 
 struct move {
@@ -285,7 +290,6 @@ bool merger_put_names(struct merger *merger, struct slice id, const struct names
 {
 	uint32_t ad = intern_ad(merger, (struct entity_ref){LEVEL_AD, false, id});
 	bool is_other = false, has_moved = false;
-	merger->entities[ad].names.is_changed = false;
 	for (int field = 0; field < NAME_FIELD_COUNT; field++) {
 		const struct name_note *note = &names->fields[field];
 		if (note->time_ms == TIME_NONE)
@@ -303,10 +307,7 @@ bool merger_put_names(struct merger *merger, struct slice id, const struct names
 	}
 	for (int level = 0; level < PARENT_COUNT; level++) {
 		uint32_t parent = merger->entities[ad].parents[level];
-		if (parent == ENTITY_NONE)
-			continue;
-		merger->entities[parent].is_shown_known = false;
-		if (merger->entities[ad].names.is_changed) /* newer, if only to other ads of the parent */
+		if (parent != ENTITY_NONE && entity_note_ad(merger, parent, ad))
 			entity_each_cell(merger, parent, wait_again, NULL);
 	}
 	if (!is_other)

@@ -139,22 +139,25 @@ uint32_t series_intern(struct series_table *table, enum level level, struct slic
 	return table->count - 1;
 }
 
-static void leave_windows(struct series *series, const struct frame *frame, size_t g, int64_t entering)
+/* The pane at place `at` of the ring is entered again: what each window loses by that. */
+static void leave_windows(struct series *series, const struct frame *frame, size_t g, int64_t entering,
+			  uint32_t at)
 {
 	uint32_t ring_count = frame->grains[g].pane_count;
+	bool has_panes = series->rings && series->rings[g];
 	for (size_t w = 0; w < frame->window_count; w++) {
-		if (frame->windows[w].grain != g)
+		uint32_t pane_count = frame->windows[w].pane_count;
+		if (frame->windows[w].grain != g || entering < pane_count)
 			continue;
-		int64_t leaving = entering - frame->windows[w].pane_count;
-		if (leaving < 0)
+		uint32_t leaving = at + (ring_count - pane_count);
+		leaving -= leaving >= ring_count ? ring_count : 0;
+		const struct thin *pane = has_panes ? series->rings[g][leaving] : NULL;
+		int64_t people = series->people_rings[g] ? series->people_rings[g][leaving] : 0;
+		if (!pane && !people)
 			continue;
-		bool has_panes = series->rings && series->rings[g];
-		const struct thin *pane = has_panes ? series->rings[g][leaving % ring_count] : NULL;
-		int64_t people = series->people_rings[g] ? series->people_rings[g][leaving % ring_count] : 0;
 		thin_add_to_pane(pane, series->totals ? &series->totals[w] : NULL, -1);
 		series->people_totals[w] -= people;
-		if (pane || people)
-			series->changed_windows |= 1u << w;
+		series->changed_windows |= 1u << w;
 	}
 }
 
@@ -169,15 +172,16 @@ static void move_grain(struct series *series, const struct frame *frame, size_t 
 		return;
 	/* At most once round the ring: by then everything has left. */
 	int64_t stop = end - begin > ring_count ? begin + ring_count : end;
+	uint32_t at = (uint32_t)(begin % ring_count);
 	for (int64_t entering = begin; entering < stop; entering++) {
-		uint32_t at = (uint32_t)(entering % ring_count);
-		leave_windows(series, frame, g, entering);
+		leave_windows(series, frame, g, entering, at);
 		if (has_panes) {
 			free(series->rings[g][at]);
 			series->rings[g][at] = NULL;
 		}
 		if (has_people)
 			series->people_rings[g][at] = 0;
+		at = at + 1 == ring_count ? 0 : at + 1;
 	}
 }
 

@@ -175,6 +175,8 @@ static bool settle_grain(struct series *series, const struct frame *frame, size_
 	int64_t begin_ms = (series->ends[g] - frame->grains[g].pane_count) * slide_ms;
 	bool is_history = slide_ms == HISTORY_SLICE_MS;
 	uint32_t at = 0;
+	if (!is_history && series->steps[series->step_count - 1].time_ms < begin_ms)
+		return false;
 	while (!is_history && at < series->step_count && series->steps[at].time_ms < begin_ms)
 		at++;
 	while (at < series->step_count) {

@@ -66,10 +66,29 @@ static struct thin *drop_zeros(struct thin *thin)
 	return NULL;
 }
 
+/* Adds what has its slot already, up to the first that has not; returns how many. */
+static size_t add_known(struct thin *thin, const struct thin_sum *sums, size_t count, bool *has_zero)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < count; i++) {
+		while (at < thin->count && thin->sums[at].slot < sums[i].slot)
+			at++;
+		if (at == thin->count || thin->sums[at].slot != sums[i].slot)
+			return i;
+		thin->sums[at].sum = add(thin->sums[at].sum, sums[i].sum);
+		*has_zero |= thin->sums[at].sum == 0;
+	}
+	return count;
+}
+
 struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t count)
 {
+	bool has_zero = false;
+	size_t done = thin ? add_known(thin, sums, count, &has_zero) : 0;
+	sums += done;
+	count -= done;
 	if (count == 0)
-		return thin;
+		return has_zero ? drop_zeros(thin) : thin;
 	size_t new = count_new(thin, sums, count);
 	thin = make_room(thin, (thin ? thin->count : 0) + new);
 	merge(thin, sums, count, new);
