@@ -20,7 +20,8 @@ def run_path(bench, broker, redis, folder, round_number):
     daemon = Daemon(settings(folder, broker, redis, round_number))
     with daemon:
         records, seconds = read_to_end(daemon, 600)
-        bench.note("path", "ladderd CPU s/M", cpu_seconds(daemon.process.pid) / records * 1e6)
+        used = cpu_seconds(daemon.process.pid)
+        bench.note("path", "ladderd CPU s/M", used / records * 1e6)
         bench.note("path", "memory MB", peak_mb(daemon.process.pid))
         for server, used in zip((broker, redis), before):
             name, spent = server.name, cpu_seconds(server.process.pid) - used
@@ -35,7 +36,8 @@ def run(bench):
     people = bench.option("people", 1_000_000, quick=25_000)
     bench.setting("partitions", PARTITIONS)
     bench.setting("compression", "lz4, one event a record")
-    bench.setting("redis", "UNIX socket, append-only file, fsync every second; commits at the default interval")
+    bench.setting("redis", "UNIX socket, append-only file, fsync every second")
+    bench.setting("commits", "at the default interval")
     broker, redis, folder = open_broker(bench), open_redis(bench), bench.folder()
     fill(broker, events, "--people", people)
     drain(broker)

@@ -29,7 +29,7 @@ struct engine {
 	uint64_t people_limit; /* the warm-up ends when the table has so many; 0: after warm_count */
 	uint64_t bytes_limit;  /* or holds so many bytes */
 	size_t batch_size;
-	bool is_without_window;
+	unsigned verb_count; /* 0: records are only made; 1: decoded; 2: joined; 3: put into windows */
 	struct generator_options feed;
 	struct config *config;
 	struct task *task;
@@ -94,16 +94,18 @@ static void take_chunk(struct engine *engine, size_t count)
 		size_t end = i + engine->batch_size < count ? i + engine->batch_size : count;
 		engine->decoded_count = 0;
 		for (; i < end; i++) {
+			if (engine->verb_count == 0)
+				continue;
 			decode_record(engine->decoder, (struct slice){at, engine->lens[i]}, &sink);
 			at += engine->lens[i];
 		}
 		int64_t decoded_ns = now_ns();
-		take_batch(engine);
+		if (engine->verb_count > 1)
+			take_batch(engine);
 		int64_t joined_ns = now_ns();
-		if (engine->is_without_window)
-			engine->task->batch_count = 0;
-		else
+		if (engine->verb_count > 2)
 			task_window(engine->task);
+		engine->task->batch_count = 0;
 		int64_t end_ns = now_ns();
 		engine->times.decode_ns += decoded_ns - begin_ns;
 		engine->times.join_ns += joined_ns - decoded_ns;
@@ -176,7 +178,7 @@ static const char help[] =
 	"  --span-events N   how dense the feed is: so many events in 28 days (the timed ones)\n"
 	"  --late PERMILLE   so many events a minute to five hours late (0)\n"
 	"  --batch N         events taken at once (64)\n"
-	"  --without-window  for profiles of what comes before\n";
+	"  --verbs N         0: only make the records; 1: decode, 2: join, 3: window (3)\n";
 
 static bool parse(struct engine *engine, int argc, char **argv)
 {
@@ -184,7 +186,7 @@ static bool parse(struct engine *engine, int argc, char **argv)
 		{"warm", 1, NULL, 'w'},         {"events", 1, NULL, 'e'},      {"people", 1, NULL, 'p'},
 		{"ads", 1, NULL, 'a'},          {"late", 1, NULL, 'l'},        {"batch", 1, NULL, 'b'},
 		{"until-people", 1, NULL, 'u'}, {"until-bytes", 1, NULL, 'y'}, {"span-events", 1, NULL, 's'},
-		{"without-window", 0, NULL, 'n'}, {NULL, 0, NULL, 0}};
+		{"verbs", 1, NULL, 'v'}, {NULL, 0, NULL, 0}};
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
 		switch (option) {
@@ -197,7 +199,7 @@ static bool parse(struct engine *engine, int argc, char **argv)
 		case 'u': engine->people_limit = number; break;
 		case 'y': engine->bytes_limit = number; break;
 		case 's': engine->feed.events_per_span = number; break;
-		case 'n': engine->is_without_window = true; break;
+		case 'v': engine->verb_count = (unsigned)number; break;
 		default: return false;
 		}
 	}
@@ -209,7 +211,8 @@ static bool parse(struct engine *engine, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const unsigned char key[16] = "0123456789abcdef";
-	static struct engine engine = {.warm_count = CHUNK_RECORDS, .timed_count = 1000000, .batch_size = 64};
+	static struct engine engine = {.warm_count = CHUNK_RECORDS, .timed_count = 1000000, .batch_size = 64,
+				       .verb_count = 3};
 	engine.feed = (struct generator_options){.seed = 1, .event_count = UINT64_MAX,
 						 .start_ms = INT64_C(1772409600000),
 						 .span_ms = INT64_C(28) * 86400000, .people_count = 125000,
