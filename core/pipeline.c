@@ -83,6 +83,8 @@ static enum verdict_class take_report(struct task *task, const struct event *eve
 {
 	struct report report = report_of_event(event);
 	struct ad_facts *ad = task_ad(task, series);
+	if (ad->is_due)
+		task_say_ad(task, series);
 	enum verdict_class class = reports_put(&ad->reports, &report) ? CLASS_APPLIED : CLASS_DUPLICATE;
 	ad->are_reports_changed = ad->is_dirty = task->are_reports_changed = true;
 	return class;
@@ -119,6 +121,8 @@ static uint32_t note_ad(struct task *task, const struct event *event)
 		return SERIES_NONE;
 	uint32_t series = join_intern_ad(&task->join, event->ad);
 	struct ad_facts *ad = task_ad(task, series);
+	if (ad->is_due)
+		task_say_ad(task, series);
 	names_note_event(&ad->names, event);
 	ad->is_dirty |= ad->names.is_changed;
 	task->are_names_changed |= ad->names.is_changed;
@@ -392,6 +396,7 @@ static struct buffer people_to_move(struct task *task, const struct remap *remap
 static void change_all_parents(struct task *task, const struct remap *remaps, size_t count,
 			       const struct task_sink *sink)
 {
+	task_finish_commit(task);
 	struct buffer keys = people_to_move(task, remaps, count);
 	move_people(task, &keys, -1);
 	window_settle(&task->window);

@@ -35,11 +35,27 @@ struct ad_facts {
 	struct reports reports;
 	bool are_reports_changed; /* since they were made known */
 	bool is_dirty;            /* since they were committed */
+	bool is_due;              /* in the commit under way */
 };
 
 struct forgotten_day {
 	uint32_t series;
 	int64_t utc_day;
+};
+
+/* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series,
+ * "h/<series>/<day>" a UTC day of its history, "a/<series>" names and reports of an ad, "m" the
+ * rest. Bytes without data: the page is to be deleted, and may not be there. */
+typedef void task_page_sink(void *ctx, struct slice name, struct slice bytes);
+
+/* A commit under way. */
+struct task_commit {
+	bool is_open;
+	task_page_sink *sink;
+	void *ctx;
+	uint32_t next_series;
+	int64_t next_page; /* of people */
+	size_t said_bytes;
 };
 
 /* Events that wait for their people: see task_add. */
@@ -73,6 +89,7 @@ struct task {
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
 	struct buffer forgotten_days; /* struct forgotten_day: pages to delete with the next commit */
 	struct buffer page;
+	struct task_commit commit;
 	size_t batch_count;
 	struct task_entry batch[TASK_BATCH_MAX];
 };
@@ -153,13 +170,16 @@ void task_forget_history(struct task *task);
 /* Names and reports alone: they are wanted sooner. */
 void task_collect_names(struct task *task, const struct task_sink *sink);
 
-/* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series,
- * "h/<series>/<day>" a UTC day of its history, "a/<series>" names and reports of an ad, "m" the
- * rest. Bytes without data: the page is to be deleted, and may not be there. */
-typedef void task_page_sink(void *ctx, struct slice name, struct slice bytes);
-
-/* Every page that is dirty; nothing is dirty afterwards. */
+/* Every page that is dirty; nothing is dirty afterwards. What a commit says is the task as it was when it
+ * began, however long it is under way: what changes meanwhile is said first, as it was. */
 void task_commit(struct task *task, task_page_sink *sink, void *ctx);
+/* The same in parts: begun, then about so many bytes at a time, until it returns false. The sink may be
+ * called by every other call on the task meanwhile. */
+void task_begin_commit(struct task *task, task_page_sink *sink, void *ctx);
+bool task_step_commit(struct task *task, size_t byte_count);
+void task_finish_commit(struct task *task);
+/* An ad's page, before its names or reports change. */
+void task_say_ad(struct task *task, uint32_t series);
 
 struct stored_page {
 	struct slice name;

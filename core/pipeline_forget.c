@@ -86,6 +86,7 @@ void task_forget_sometimes(struct task *task)
 	if (now_ms == TIME_NONE || now_ms - task->forgotten_ms < UTC_DAY_MS)
 		return;
 	task->forgotten_ms = now_ms;
+	task_finish_commit(task);
 	forget_people(task, forget_before_ms(task));
 	forget_reports(task, forget_before_ms(task));
 	task_forget_history(task);

@@ -7,14 +7,8 @@
 
 enum { NAME_BYTES = 64, PAGE_BITS_MAX = 24 };
 
-struct commit {
-	struct task *task;
-	task_page_sink *sink;
-	void *ctx;
-};
-
 __attribute__((format(printf, 2, 3)))
-static void say_page(const struct commit *commit, const char *format, ...)
+static void say_page(struct task *task, const char *format, ...)
 {
 	char name[NAME_BYTES];
 	va_list arguments;
@@ -22,26 +16,25 @@ static void say_page(const struct commit *commit, const char *format, ...)
 	int len = vsnprintf(name, sizeof(name), format, arguments);
 	va_end(arguments);
 	CHECK(len > 0 && len < NAME_BYTES);
-	struct slice bytes = buffer_slice(&commit->task->page);
+	struct slice bytes = buffer_slice(&task->page);
 	if (bytes.len == 0)
 		bytes.data = NULL;
-	commit->sink(commit->ctx, (struct slice){name, (size_t)len}, bytes);
-	commit->task->page.len = 0;
+	task->commit.said_bytes += bytes.len + NAME_BYTES;
+	task->commit.sink(task->commit.ctx, (struct slice){name, (size_t)len}, bytes);
+	task->page.len = 0;
 }
 
-static void commit_people(const struct commit *commit)
+static void say_people(void *ctx, int64_t page)
 {
-	struct people *people = commit->task->people;
-	int64_t page = 0;
-	for (; (page = people_take_dirty_page(people, page)) >= 0; page++) {
-		people_encode_page(people, page, &commit->task->page);
-		say_page(commit, "p/%" PRId64, page);
-	}
+	struct task *task = ctx;
+	people_take_due(task->people, page);
+	people_encode_page(task->people, page, &task->page);
+	say_page(task, "p/%" PRId64, page);
 }
 
-static void commit_history(const struct commit *commit, uint32_t at)
+static void say_history(struct task *task, uint32_t at)
 {
-	struct series *series = &commit->task->series.series[at];
+	struct series *series = &task->series.series[at];
 	int64_t said = INT64_MIN;
 	for (size_t i = 0; i < series->history_count; i++) {
 		struct history_slice *slice = &series->history[i];
@@ -52,46 +45,40 @@ static void commit_history(const struct commit *commit, uint32_t at)
 		if (day == said)
 			continue;
 		said = day;
-		series_encode_day(series, day, &commit->task->page);
-		say_page(commit, "h/%" PRIu32 "/%" PRId64, at, day);
+		series_encode_day(series, day, &task->page);
+		say_page(task, "h/%" PRIu32 "/%" PRId64, at, day);
 	}
 }
 
-static void commit_series(const struct commit *commit)
+static void say_series(void *ctx, uint32_t at)
 {
-	struct task *task = commit->task;
-	for (uint32_t i = 0; i < task->series.count; i++) {
-		struct series *series = &task->series.series[i];
-		if (!series->is_dirty)
-			continue;
-		series->is_dirty = false;
-		series_encode(&task->series, i, &task->page);
-		say_page(commit, "s/%" PRIu32, i);
-		commit_history(commit, i);
-	}
-	for (uint32_t i = 0; i < task->series.count && i < task->ad_capacity; i++) {
-		struct ad_facts *ad = &task->ads[i];
-		if (!ad->is_dirty)
-			continue;
-		ad->is_dirty = false;
-		names_encode(&ad->names, &task->page);
-		reports_encode(&ad->reports, &task->page);
-		say_page(commit, "a/%" PRIu32, i);
-	}
+	struct task *task = ctx;
+	task->series.series[at].is_due = false;
+	series_encode(&task->series, at, &task->page);
+	say_page(task, "s/%" PRIu32, at);
+	say_history(task, at);
+}
+
+void task_say_ad(struct task *task, uint32_t at)
+{
+	struct ad_facts *ad = &task->ads[at];
+	ad->is_due = false;
+	names_encode(&ad->names, &task->page);
+	reports_encode(&ad->reports, &task->page);
+	say_page(task, "a/%" PRIu32, at);
 }
 
 /* Pages of days that are no more; one that has something again is written anew instead. */
-static void commit_forgotten(const struct commit *commit)
+static void say_forgotten(struct task *task)
 {
-	struct buffer *forgotten = &commit->task->forgotten_days;
+	struct buffer *forgotten = &task->forgotten_days;
 	for (size_t i = 0; i < forgotten->len; i += sizeof(struct forgotten_day)) {
 		struct forgotten_day day;
 		memcpy(&day, forgotten->data + i, sizeof(day));
-		series_encode_day(&commit->task->series.series[day.series], day.utc_day,
-				  &commit->task->page);
-		if (commit->task->page.len == 0)
-			say_page(commit, "h/%" PRIu32 "/%" PRId64, day.series, day.utc_day);
-		commit->task->page.len = 0;
+		series_encode_day(&task->series.series[day.series], day.utc_day, &task->page);
+		if (task->page.len == 0)
+			say_page(task, "h/%" PRIu32 "/%" PRId64, day.series, day.utc_day);
+		task->page.len = 0;
 	}
 	forgotten->len = 0;
 }
@@ -112,9 +99,8 @@ static void get_counts(struct reader *reader, struct counts *counts)
 		counts->reasons[i] = reader_unsigned(reader);
 }
 
-static void commit_rest(const struct commit *commit)
+static void say_rest(struct task *task)
 {
-	struct task *task = commit->task;
 	buffer_put_unsigned(&task->page, people_page_bits(task->people));
 	buffer_put_signed(&task->page, task->max_ms);
 	buffer_put_signed(&task->page, task->aligned_ms);
@@ -125,18 +111,79 @@ static void commit_rest(const struct commit *commit)
 	buffer_put_unsigned(&task->page, task->input_count);
 	for (size_t i = 0; i < task->input_count; i++)
 		put_counts(&task->page, &task->inputs[i]);
-	say_page(commit, "m");
+	say_page(task, "m");
+}
+
+/* ---- Commits ---- */
+
+static void mark_due(struct task *task)
+{
+	for (uint32_t i = 0; i < task->series.count; i++) {
+		struct series *series = &task->series.series[i];
+		series->is_due = series->is_dirty;
+		series->is_dirty = false;
+	}
+	for (uint32_t i = 0; i < task->ad_capacity; i++) {
+		task->ads[i].is_due = task->ads[i].is_dirty;
+		task->ads[i].is_dirty = false;
+	}
+}
+
+void task_begin_commit(struct task *task, task_page_sink *sink, void *ctx)
+{
+	CHECK(!task->commit.is_open);
+	task->commit = (struct task_commit){.is_open = true, .sink = sink, .ctx = ctx};
+	task->page.len = 0;
+	window_settle(&task->window);
+	mark_due(task);
+	task->window.before_change = say_series;
+	task->window.before_change_ctx = task;
+	people_begin_commit(task->people, say_people, task);
+	say_forgotten(task);
+	say_rest(task);
+}
+
+/* Says the next page, and those that belong to it. False: there is none. */
+static bool say_next(struct task *task)
+{
+	struct task_commit *commit = &task->commit;
+	for (; commit->next_series < task->series.count; commit->next_series++) {
+		uint32_t at = commit->next_series;
+		bool is_ad_due = at < task->ad_capacity && task->ads[at].is_due;
+		if (!task->series.series[at].is_due && !is_ad_due)
+			continue;
+		if (task->series.series[at].is_due)
+			say_series(task, at);
+		if (is_ad_due)
+			task_say_ad(task, at);
+		return true;
+	}
+	int64_t page = people_next_due(task->people, commit->next_page);
+	if (page < 0)
+		return false;
+	commit->next_page = page;
+	say_people(task, page);
+	return true;
+}
+
+bool task_step_commit(struct task *task, size_t byte_count)
+{
+	size_t until = task->commit.said_bytes + byte_count;
+	while (task->commit.is_open && task->commit.said_bytes < until)
+		task->commit.is_open = say_next(task);
+	return task->commit.is_open;
+}
+
+void task_finish_commit(struct task *task)
+{
+	while (task_step_commit(task, SIZE_MAX / 2))
+		continue;
 }
 
 void task_commit(struct task *task, task_page_sink *sink, void *ctx)
 {
-	struct commit commit = {task, sink, ctx};
-	task->page.len = 0;
-	window_settle(&task->window);
-	commit_people(&commit);
-	commit_series(&commit);
-	commit_forgotten(&commit);
-	commit_rest(&commit);
+	task_begin_commit(task, sink, ctx);
+	task_finish_commit(task);
 }
 
 /* TIME_NONE, or a time that an event can have. */

@@ -260,6 +260,14 @@ static void commit_all(struct worker *worker, bool is_last)
 		worker_commit(&worker->tasks[i], is_last);
 }
 
+static bool has_open_commit(const struct worker *worker)
+{
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		if (worker->tasks[i].is_commit_open)
+			return true;
+	return false;
+}
+
 /* One turn: read, make known, commit, wait. */
 static void turn(struct worker *worker)
 {
@@ -275,7 +283,8 @@ static void turn(struct worker *worker)
 		make_known(worker, false);
 		commit_all(worker, false);
 	}
-	loop_run_once(worker->loop, count ? 0 : worker->is_held_back ? HELD_BACK_MS : IDLE_MS);
+	bool is_busy = count > 0 || has_open_commit(worker);
+	loop_run_once(worker->loop, is_busy ? 0 : worker->is_held_back ? HELD_BACK_MS : IDLE_MS);
 }
 
 static bool is_all_committed(const struct worker *worker)

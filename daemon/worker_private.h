@@ -34,6 +34,7 @@ struct worker_task {
 	size_t page_capacity;
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */
+	bool is_commit_open;       /* pages are still being written to it */
 	bool is_committing;        /* given to the ledger */
 	bool is_dirty;             /* has read something since the last commit was made */
 	bool is_caught_up;

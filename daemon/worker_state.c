@@ -6,6 +6,8 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
+enum { COMMIT_STEP_BYTES = 512 << 10 }; /* of pages written in one turn */
+
 static struct worker_input *find_input(struct worker_task *task, struct slice topic)
 {
 	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
@@ -140,7 +142,7 @@ void worker_restore(struct worker_task *task)
 	if (task->commit)
 		commit_destroy(task->commit);
 	task->commit = NULL;
-	task->is_committing = task->is_dirty = task->is_caught_up = false;
+	task->is_committing = task->is_commit_open = task->is_dirty = task->is_caught_up = false;
 	task->state = TASK_RESTORING;
 	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
 				 worker->input_count);
@@ -170,18 +172,24 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 		commit_put_deletion(task->commit, name);
 }
 
-/* At most `bandwidth` on average: a large commit puts off the next. */
-static void make_commit(struct worker_task *task)
+static void begin_commit(struct worker_task *task)
 {
-	const struct config *config = worker_config(task->worker);
 	struct buffer vector = {0};
 	task->commit = commit_create();
-	task_commit(task->task, put_page, task);
+	task_begin_commit(task->task, put_page, task);
 	put_vector(task, &vector);
 	commit_set_vector(task->commit, buffer_slice(&vector));
 	buffer_destroy(&vector);
 	task->commit_dead = task->worker->dead_sequence;
 	task->is_dirty = false;
+	task->is_commit_open = true;
+}
+
+/* At most `bandwidth` on average: a large commit puts off the next. */
+static void end_commit(struct worker_task *task)
+{
+	const struct config *config = worker_config(task->worker);
+	task->is_commit_open = false;
 	int64_t paid_ms = (int64_t)task->commit->bytes * 1000 / config->commit.bandwidth_bytes_per_s;
 	int64_t wait_ms = paid_ms > config->commit.interval_ms ? paid_ms : config->commit.interval_ms;
 	task->commit_due_ms = loop_now_ms() + wait_ms;
@@ -229,8 +237,10 @@ void worker_commit(struct worker_task *task, bool is_last)
 	if (task->state != TASK_READING || task->is_committing)
 		return;
 	if (!task->commit && task->is_dirty && (is_last || loop_now_ms() >= task->commit_due_ms))
-		make_commit(task);
-	if (!task->commit ||
+		begin_commit(task);
+	if (task->is_commit_open && !task_step_commit(task->task, is_last ? SIZE_MAX / 2 : COMMIT_STEP_BYTES))
+		end_commit(task);
+	if (!task->commit || task->is_commit_open ||
 	    publisher_dead_delivered(worker->options.publisher, worker->options.number) < task->commit_dead)
 		return;
 	struct commit *commit = task->commit;

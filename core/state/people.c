@@ -12,6 +12,7 @@ enum {
 	PEOPLE_PER_PAGE_MAX = 16,
 	POINTER_BITS = 48,
 	CACHE_LINE = 64,
+	WORD_BITS_LOG2 = 6, /* of the marks */
 };
 
 /* The low bits are where the blob is, the others are of the key's high word; 0: free. */
@@ -29,6 +30,10 @@ struct people {
 	unsigned page_bits;
 	size_t count;
 	uint64_t *dirty; /* a bit a page */
+	uint64_t *due;   /* in the commit under way */
+	size_t due_count;
+	people_before_change *before_change;
+	void *before_change_ctx;
 	struct pool *pool;
 	slot *found;     /* by the last search, or NULL: mostly the next one is for the same key */
 	struct key128 found_key;
@@ -88,6 +93,7 @@ struct people *people_create(void)
 	struct people *people = allocate(1, sizeof(*people));
 	people->page_bits = PAGE_BITS_MIN;
 	people->dirty = allocate(dirty_words(people), sizeof(*people->dirty));
+	people->due = allocate(dirty_words(people), sizeof(*people->due));
 	people->pool = pool_create();
 	return people;
 }
@@ -102,6 +108,7 @@ void people_destroy(struct people *people)
 			pool_give(people->pool, people->segments[i].slots,
 				  slot_count(&people->segments[i]) * sizeof(slot));
 	free(people->dirty);
+	free(people->due);
 	pool_destroy(people->pool);
 	free(people);
 }
@@ -247,24 +254,38 @@ static void grow_segment(struct people *people, struct segment *segment)
 		pool_give(people->pool, old.slots, slot_count(&old) * sizeof(slot));
 }
 
+static bool is_marked(const uint64_t *marks, int64_t page)
+{
+	return marks[page / 64] >> (page % 64) & 1;
+}
+
+/* The page of a key is about to change. */
 static void mark_dirty(struct people *people, uint64_t high)
 {
 	int64_t page = page_of(people, high);
+	if (people->due_count && is_marked(people->due, page)) {
+		people->before_change(people->before_change_ctx, page);
+		CHECK(!is_marked(people->due, page));
+	}
 	people->dirty[page / 64] |= (uint64_t)1 << (page % 64);
 }
 
 void people_set_page_bits(struct people *people, unsigned page_bits)
 {
-	CHECK(page_bits >= PAGE_BITS_MIN && page_bits < 40);
+	CHECK(page_bits >= PAGE_BITS_MIN && page_bits < 40 && people->due_count == 0);
 	people->page_bits = page_bits;
 	free(people->dirty);
+	free(people->due);
 	people->dirty = allocate(dirty_words(people), sizeof(*people->dirty));
+	people->due = allocate(dirty_words(people), sizeof(*people->due));
 }
 
 static void grow_pages(struct people *people)
 {
 	people_set_page_bits(people, people->page_bits + 1);
 	memset(people->dirty, 0xff, dirty_words(people) * sizeof(*people->dirty));
+	if (people->page_bits < WORD_BITS_LOG2)
+		people->dirty[0] = (UINT64_C(1) << (1 << people->page_bits)) - 1;
 }
 
 static struct blob_header *place_new(struct people *people, struct key128 key, size_t len)
@@ -301,9 +322,9 @@ static struct blob_header *place(struct people *people, struct key128 key, size_
 
 struct blob_header *people_resize(struct people *people, struct key128 key, size_t len)
 {
-	struct blob_header *blob = place(people, key, len);
 	mark_dirty(people, key.high);
-	if (people->count >> people->page_bits >= PEOPLE_PER_PAGE_MAX)
+	struct blob_header *blob = place(people, key, len);
+	if (people->count >> people->page_bits >= PEOPLE_PER_PAGE_MAX && people->due_count == 0)
 		grow_pages(people);
 	return blob;
 }
@@ -344,28 +365,47 @@ void people_remove(struct people *people, struct key128 key)
 	slot *found = segment->slots ? find_slot(segment, key) : NULL;
 	if (!found || !*found)
 		return;
+	mark_dirty(people, key.high);
 	pool_give(people->pool, blob_of(*found), blob_of(*found)->len);
 	people->found = NULL;
 	segment->count--;
 	people->count--;
-	mark_dirty(people, key.high);
 	close_gap(segment, (size_t)(found - segment->slots));
 }
 
 /* ---- Pages ---- */
 
-int64_t people_take_dirty_page(struct people *people, int64_t page)
+void people_begin_commit(struct people *people, people_before_change *before_change, void *ctx)
 {
+	uint64_t *due = people->dirty;
+	CHECK(people->due_count == 0);
+	people->dirty = people->due;
+	people->due = due;
+	people->before_change = before_change;
+	people->before_change_ctx = ctx;
+	memset(people->dirty, 0, dirty_words(people) * sizeof(*people->dirty));
+	for (size_t i = 0; i < dirty_words(people); i++)
+		people->due_count += (size_t)__builtin_popcountll(due[i]);
+}
+
+int64_t people_next_due(const struct people *people, int64_t page)
+{
+	if (people->due_count == 0)
+		return -1;
 	for (; page < (int64_t)1 << people->page_bits; page++) {
-		uint64_t *word = &people->dirty[page / 64];
-		if (*word == 0) {
-			page |= 63;
-		} else if (*word >> (page % 64) & 1) {
-			*word &= ~((uint64_t)1 << (page % 64));
-			return page;
-		}
+		uint64_t word = people->due[page / 64] >> (page % 64);
+		if (word)
+			return page + __builtin_ctzll(word);
+		page |= 63;
 	}
 	return -1;
+}
+
+void people_take_due(struct people *people, int64_t page)
+{
+	CHECK(is_marked(people->due, page));
+	people->due[page / 64] &= ~((uint64_t)1 << (page % 64));
+	people->due_count--;
 }
 
 /* From the home of the page's first key to that of its last, and on to the first free slot. */

@@ -53,8 +53,17 @@ void people_shrink(struct people *people, struct key128 key, size_t len);
 struct slice people_next(const struct people *people, size_t *at);
 
 unsigned people_page_bits(const struct people *people);
-/* The next dirty page at or after `page`, or -1; its mark is taken off. */
-int64_t people_take_dirty_page(struct people *people, int64_t page);
+
+/* Commits. The pages that are dirty when one begins are due in it, and nothing is dirty then; a page that
+ * changes before it was taken is told to `before_change` first, who must take it. Pages do not double
+ * meanwhile. */
+typedef void people_before_change(void *ctx, int64_t page);
+void people_begin_commit(struct people *people, people_before_change *before_change, void *ctx);
+/* The next page that is due, at or after `page`, or -1. */
+int64_t people_next_due(const struct people *people, int64_t page);
+/* It is not due any more. */
+void people_take_due(struct people *people, int64_t page);
+
 /* Appends the blobs of a page, each with its length before it. */
 void people_encode_page(const struct people *people, int64_t page, struct buffer *out);
 /* Puts the people of a stored page into the table; nothing is dirty by it. False if the bytes are no page,

@@ -118,6 +118,7 @@ struct series {
 	uint32_t changed_windows;       /* a bit a window, since its total was made known */
 	bool is_history_changed;
 	bool is_dirty;                  /* since it was committed */
+	bool is_due;                    /* in the commit under way: see window.h */
 	bool has_people;                /* some person has a conversation here */
 };
 
@@ -170,6 +171,7 @@ void series_forget(struct series *series, int64_t before_ms);
 void series_check(const struct series *series, const struct frame *frame);
 
 /* Stored pages of a series (series_page.c): everything but the history, and the slices of one UTC day.
+ * Steps that wait are not in them.
  * Decoding puts what was encoded into the table, where the series is made if it is not there; false if the
  * bytes are no page. A page of a series must be decoded before its days. */
 void series_encode(const struct series_table *table, uint32_t series, struct buffer *out);

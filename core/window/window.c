@@ -15,6 +15,13 @@ void window_advance(struct window *window, int64_t now_ms)
 		window->now_ms = now_ms;
 }
 
+static void advance(struct window *window, uint32_t at)
+{
+	if (window->series->series[at].is_due)
+		window->before_change(window->before_change_ctx, at);
+	series_advance(&window->series->series[at], &window->series->frame, window->now_ms);
+}
+
 void window_apply(struct window *window, const struct step_list *steps, int64_t cause_ms)
 {
 	const struct frame *frame = &window->series->frame;
@@ -26,7 +33,7 @@ void window_apply(struct window *window, const struct step_list *steps, int64_t 
 		}
 		struct series *series = &window->series->series[step->series];
 		if (series_is_full(series))
-			series_advance(series, frame, window->now_ms);
+			advance(window, step->series);
 		if (step->slot == SLOT_WROTE) {
 			series->has_people = true;
 			series_add_people(series, frame, step->time_ms, step->before_ms, step->delta);
@@ -41,7 +48,7 @@ void window_settle(struct window *window)
 	if (window->now_ms == TIME_NONE)
 		return;
 	for (uint32_t i = 0; i < window->series->count; i++)
-		series_advance(&window->series->series[i], &window->series->frame, window->now_ms);
+		advance(window, i);
 }
 
 static const struct tally *find_tally(const struct tallies *tallies, int64_t index)
@@ -158,7 +165,7 @@ void window_collect(struct window *window, uint32_t window_mask, bool with_histo
 		collect.series = &window->series->series[i];
 		collect.at = i;
 		if (window->now_ms != TIME_NONE)
-			series_advance(collect.series, &window->series->frame, window->now_ms);
+			advance(window, i);
 		say_windows(&collect, window_mask);
 		if (!with_history || !collect.series->is_history_changed)
 			continue;

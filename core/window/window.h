@@ -12,6 +12,9 @@ struct window {
 	struct series_table *series; /* borrowed */
 	int64_t now_ms;              /* stream time T as far as this task knows; TIME_NONE at first */
 	uint64_t frozen_count;       /* steps that came after `retention` */
+	/* Told of a series that is due in a commit before it changes. Steps may wait in it meanwhile. */
+	void (*before_change)(void *ctx, uint32_t series);
+	void *before_change_ctx;
 };
 
 void window_create(struct window *window, const struct options *options, struct series_table *series);

@@ -20,6 +20,9 @@ struct run {
 	const struct feed *feed;
 	struct task_rows rows;
 	struct page_store store;
+	struct page_store open; /* the pages so far of a commit under way */
+	bool is_committing;
+	size_t begun_at;     /* the event that came next when it began */
 	size_t at;           /* the event that comes next */
 	size_t committed_at; /* the same when the pages were written */
 	bool keeps_merger;   /* a crash does not touch what was merged */
@@ -54,6 +57,29 @@ static void commit(struct run *run)
 	run->committed_at = run->at;
 }
 
+static void begin_commit(struct run *run)
+{
+	task_begin_commit(run->rows.tasks[0], page_store_put, &run->open);
+	run->begun_at = run->at;
+	run->is_committing = true;
+}
+
+/* Pages count when all of them are there. */
+static void go_on_with_commit(struct run *run, size_t byte_count)
+{
+	if (task_step_commit(run->rows.tasks[0], byte_count))
+		return;
+	for (size_t i = 0; i < run->open.count; i++) {
+		struct slice bytes = run->open.pages[i].bytes;
+		if (bytes.len == 0)
+			bytes.data = NULL;
+		page_store_replace(&run->store, run->open.pages[i].name, bytes);
+	}
+	page_store_destroy(&run->open);
+	run->committed_at = run->begun_at;
+	run->is_committing = false;
+}
+
 static void assert_nothing_is_dirty(struct run *run)
 {
 	struct page_store again = {0};
@@ -81,6 +107,8 @@ static void crash(struct run *run)
 		drop(run);
 		begin(run);
 	}
+	page_store_destroy(&run->open);
+	run->is_committing = false;
 	run->at = run->committed_at;
 	assert_null(page_store_restore(&run->store, run->rows.tasks[0]));
 	assert_nothing_is_dirty(run);
@@ -95,7 +123,8 @@ static struct buffer run_undisturbed(struct run *run)
 	return task_rows_print(&run->rows);
 }
 
-/* Commits about every `commit_events`; crashes, collects and commits twice at random. */
+/* Commits about every `commit_events`, at once or while it goes on; crashes, collects and commits twice at
+ * random. */
 static struct buffer run_disturbed(struct run *run, uint64_t seed, int commit_events)
 {
 	struct random random = {seed};
@@ -103,8 +132,12 @@ static struct buffer run_disturbed(struct run *run, uint64_t seed, int commit_ev
 	commit(run);
 	for (size_t steps = 0; run->at < run->feed->count; steps++) {
 		step(run);
-		if (random_below(&random, commit_events) == 0)
+		if (run->is_committing)
+			go_on_with_commit(run, (size_t)random_below(&random, 4000));
+		else if (random_below(&random, commit_events) == 0)
 			commit(run);
+		else if (random_below(&random, commit_events) == 0)
+			begin_commit(run);
 		if (steps < 4 * run->feed->count && random_below(&random, 2 * commit_events) == 0)
 			crash(run);
 		if (random_below(&random, 50) == 0)

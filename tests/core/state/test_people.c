@@ -145,6 +145,17 @@ static int64_t page_of(const struct people *people, const struct known *known)
 	return (int64_t)(known->key.high >> (64 - people_page_bits(people)));
 }
 
+static void must_not_change(void *ctx, int64_t page)
+{
+	(void)ctx, (void)page;
+	fail();
+}
+
+static void begin_commit(struct people *people)
+{
+	people_begin_commit(people, must_not_change, NULL);
+}
+
 /* Encodes all pages and puts them into another table: the same people; each page has the people of its
  * keys. */
 static void check_pages(const struct reference *reference)
@@ -164,7 +175,8 @@ static void check_pages(const struct reference *reference)
 		assert_int_equal(people_count(copy), count);
 	}
 	check_all(reference, copy);
-	assert_int_equal(people_take_dirty_page(copy, 0), -1);
+	begin_commit(copy);
+	assert_int_equal(people_next_due(copy, 0), -1);
 	buffer_destroy(&page);
 	people_destroy(copy);
 }
@@ -185,9 +197,18 @@ static void test_pages(void **state)
 	destroy(&reference);
 }
 
+static int64_t take_next(struct people *people, int64_t page)
+{
+	page = people_next_due(people, page);
+	if (page >= 0)
+		people_take_due(people, page);
+	return page;
+}
+
 static void take_all(struct people *people)
 {
-	for (int64_t page = 0; (page = people_take_dirty_page(people, page)) >= 0; page++)
+	begin_commit(people);
+	for (int64_t page = 0; (page = take_next(people, page)) >= 0; page++)
 		;
 }
 
@@ -214,14 +235,15 @@ static void test_dirty_marks(void **state)
 			is_dirty[page_of(reference.people, known)] |= is_put || was_there;
 		}
 		bool has_grown = people_page_bits(reference.people) != bits;
-		int64_t said = people_take_dirty_page(reference.people, 0);
+		begin_commit(reference.people);
+		int64_t said = take_next(reference.people, 0);
 		for (int64_t page = 0; page < (int64_t)1 << people_page_bits(reference.people); page++) {
 			assert_int_equal(said == page, has_grown || is_dirty[page]);
 			if (said == page)
-				said = people_take_dirty_page(reference.people, page + 1);
+				said = take_next(reference.people, page + 1);
 		}
 		assert_int_equal(said, -1);
-		assert_int_equal(people_take_dirty_page(reference.people, 0), -1);
+		assert_int_equal(take_next(reference.people, 0), -1);
 	}
 	destroy(&reference);
 }
@@ -239,8 +261,9 @@ static void test_growth_is_dirty(void **state)
 		if (people_page_bits(reference.people) == bits)
 			continue;
 		int64_t page_count = (int64_t)1 << people_page_bits(reference.people);
+		begin_commit(reference.people);
 		for (int64_t page = 0; page < page_count; page++)
-			assert_int_equal(people_take_dirty_page(reference.people, page), page);
+			assert_int_equal(take_next(reference.people, page), page);
 	}
 	assert_true(people_page_bits(reference.people) >= 7);
 	destroy(&reference);
@@ -259,11 +282,11 @@ static void test_dirty_from(void **state)
 		take_all(reference.people);
 		put(&reference, &reference.known[i]);
 		int64_t page = page_of(reference.people, &reference.known[i]);
-		assert_int_equal(people_take_dirty_page(reference.people, page + 1), -1);
-		assert_int_equal(people_take_dirty_page(reference.people,
-							random_below(&reference.random, page + 1)),
-				 page);
-		assert_int_equal(people_take_dirty_page(reference.people, 0), -1);
+		begin_commit(reference.people);
+		assert_int_equal(take_next(reference.people, page + 1), -1);
+		int64_t from = random_below(&reference.random, page + 1);
+		assert_int_equal(take_next(reference.people, from), page);
+		assert_int_equal(take_next(reference.people, 0), -1);
 	}
 	destroy(&reference);
 }
