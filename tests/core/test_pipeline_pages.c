@@ -133,14 +133,14 @@ static struct buffer run_disturbed(struct run *run, uint64_t seed, int commit_ev
 	for (size_t steps = 0; run->at < run->feed->count; steps++) {
 		step(run);
 		if (run->is_committing)
-			go_on_with_commit(run, (size_t)random_below(&random, 4000));
+			go_on_with_commit(run, (size_t)random_below(&random, 600));
 		else if (random_below(&random, commit_events) == 0)
 			commit(run);
 		else if (random_below(&random, commit_events) == 0)
 			begin_commit(run);
 		if (steps < 4 * run->feed->count && random_below(&random, 2 * commit_events) == 0)
 			crash(run);
-		if (random_below(&random, 50) == 0)
+		if (random_below(&random, 10) == 0)
 			task_rows_collect(&run->rows);
 	}
 	if (seed % 2)
