@@ -29,6 +29,7 @@ struct engine {
 	uint64_t people_limit; /* the warm-up ends when the table has so many; 0: after warm_count */
 	uint64_t bytes_limit;  /* or holds so many bytes */
 	size_t batch_size;
+	size_t chunk_size;
 	unsigned verb_count; /* 0: records are only made; 1: decoded; 2: joined; 3: put into windows */
 	struct generator_options feed;
 	struct config *config;
@@ -67,7 +68,7 @@ static size_t fill_chunk(struct engine *engine, struct generator *generator, uin
 {
 	size_t filled = 0, at = 0;
 	struct generated generated;
-	while (filled < CHUNK_RECORDS && filled < count && generator_next(generator, &generated)) {
+	while (filled < engine->chunk_size && filled < count && generator_next(generator, &generated)) {
 		memcpy(engine->bytes + at, generated.json.data, generated.json.len);
 		at += generated.json.len;
 		engine->lens[filled++] = (uint32_t)generated.json.len;
@@ -178,6 +179,7 @@ static const char help[] =
 	"  --span-events N   how dense the feed is: so many events in 28 days (the timed ones)\n"
 	"  --late PERMILLE   so many events a minute to five hours late (0)\n"
 	"  --batch N         events taken at once (64)\n"
+	"  --chunk N         records made at once (400,000, at most)\n"
 	"  --verbs N         0: only make the records; 1: decode, 2: join, 3: window (3)\n";
 
 static bool parse(struct engine *engine, int argc, char **argv)
@@ -186,7 +188,7 @@ static bool parse(struct engine *engine, int argc, char **argv)
 		{"warm", 1, NULL, 'w'},         {"events", 1, NULL, 'e'},      {"people", 1, NULL, 'p'},
 		{"ads", 1, NULL, 'a'},          {"late", 1, NULL, 'l'},        {"batch", 1, NULL, 'b'},
 		{"until-people", 1, NULL, 'u'}, {"until-bytes", 1, NULL, 'y'}, {"span-events", 1, NULL, 's'},
-		{"verbs", 1, NULL, 'v'}, {NULL, 0, NULL, 0}};
+		{"verbs", 1, NULL, 'v'}, {"chunk", 1, NULL, 'c'}, {NULL, 0, NULL, 0}};
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
 		switch (option) {
@@ -199,20 +201,22 @@ static bool parse(struct engine *engine, int argc, char **argv)
 		case 'u': engine->people_limit = number; break;
 		case 'y': engine->bytes_limit = number; break;
 		case 's': engine->feed.events_per_span = number; break;
+		case 'c': engine->chunk_size = number; break;
 		case 'v': engine->verb_count = (unsigned)number; break;
 		default: return false;
 		}
 	}
 	if (engine->feed.events_per_span == 0)
 		engine->feed.events_per_span = engine->timed_count;
-	return optind == argc && engine->batch_size > 0 && engine->batch_size <= TASK_BATCH_MAX;
+	return optind == argc && engine->batch_size > 0 && engine->batch_size <= TASK_BATCH_MAX &&
+	       engine->chunk_size > 0 && engine->chunk_size <= CHUNK_RECORDS;
 }
 
 int main(int argc, char **argv)
 {
 	static const unsigned char key[16] = "0123456789abcdef";
 	static struct engine engine = {.warm_count = CHUNK_RECORDS, .timed_count = 1000000, .batch_size = 64,
-				       .verb_count = 3};
+				       .chunk_size = CHUNK_RECORDS, .verb_count = 3};
 	engine.feed = (struct generator_options){.seed = 1, .event_count = UINT64_MAX,
 						 .start_ms = INT64_C(1772409600000),
 						 .span_ms = INT64_C(28) * 86400000, .people_count = 125000,

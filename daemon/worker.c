@@ -254,10 +254,48 @@ static void say_at_end(struct worker *worker, size_t count)
 	worker->read_since_ms = 0;
 }
 
+static int64_t clock_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void commit_all(struct worker *worker, bool is_last)
 {
+	int64_t begin_us = clock_us();
 	for (size_t i = 0; i < worker->options.task_count; i++)
 		worker_commit(&worker->tasks[i], is_last);
+	int64_t pause_us = clock_us() - begin_us;
+	if (is_last)
+		return;
+	worker->pauses[histogram_bin(pause_us)]++;
+	if (pause_us > worker->longest_pause_us)
+		worker->longest_pause_us = pause_us;
+}
+
+static int64_t pause_at(const struct worker *worker, uint64_t permille)
+{
+	uint64_t all = 0, seen = 0;
+	for (unsigned bin = 0; bin < HISTOGRAM_BIN_COUNT; bin++)
+		all += worker->pauses[bin];
+	for (unsigned bin = 0; bin < HISTOGRAM_BIN_COUNT; bin++) {
+		seen += worker->pauses[bin];
+		if (seen && seen * 1000 >= all * permille)
+			return histogram_value_ms(bin);
+	}
+	return 0;
+}
+
+/* What commits did to reading, and what they wrote. */
+static void say_commits(const struct worker *worker)
+{
+	const struct ledger_counts *counts = ledger_counts(worker->ledger);
+	log_info("a worker has ended",
+		 "worker=%zu commits=%" PRIu64 " pages=%" PRIu64 " page_bytes=%" PRIu64
+		 " pause_p50_us=%" PRId64 " pause_p999_us=%" PRId64 " pause_max_us=%" PRId64,
+		 worker->options.number, counts->commits, counts->pages_out, counts->bytes_out,
+		 pause_at(worker, 500), pause_at(worker, 999), worker->longest_pause_us);
 }
 
 static bool has_open_commit(const struct worker *worker)
@@ -377,6 +415,7 @@ static void *run(void *ctx)
 	while (!atomic_load(&worker->options.shared->is_stopping))
 		turn(worker);
 	finish(worker);
+	say_commits(worker);
 	return NULL;
 }
 

@@ -6,6 +6,8 @@
 #include "core/base/civil.h"
 #include "core/base/hash.h"
 
+enum { HISTORY_OPEN = 4 };
+
 static void *allocate(size_t count, size_t size)
 {
 	void *array = calloc(count ? count : 1, size);
@@ -161,6 +163,14 @@ static void leave_windows(struct series *series, const struct frame *frame, size
 	}
 }
 
+/* All but the newest two hardly change any more. Those before `begin` were packed before. */
+static void pack_panes(struct thin **ring, uint32_t ring_count, int64_t begin, int64_t end)
+{
+	int64_t first = begin - 2 > end - ring_count ? begin - 2 : end - ring_count;
+	for (int64_t i = first < 0 ? 0 : first; i < begin && i < end - 2; i++)
+		ring[i % ring_count] = thin_pack(ring[i % ring_count]);
+}
+
 static void move_grain(struct series *series, const struct frame *frame, size_t g, int64_t end)
 {
 	int64_t begin = series->ends[g];
@@ -170,6 +180,8 @@ static void move_grain(struct series *series, const struct frame *frame, size_t 
 	series->ends[g] = end;
 	if (!has_panes && !has_people)
 		return;
+	if (has_panes && frame->grains[g].slide_ms > HISTORY_SLICE_MS)
+		pack_panes(series->rings[g], ring_count, begin, end);
 	/* At most once round the ring: by then everything has left. */
 	int64_t stop = end - begin > ring_count ? begin + ring_count : end;
 	uint32_t at = (uint32_t)(begin % ring_count);
@@ -210,6 +222,15 @@ static size_t find_place(const void *entries, size_t count, size_t size, int64_t
 	return low;
 }
 
+/* All but the newest few: the one that has just ceased to be one of them. */
+static void pack_history(struct series *series)
+{
+	if (series->history_count <= HISTORY_OPEN)
+		return;
+	struct history_slice *slice = &series->history[series->history_count - 1 - HISTORY_OPEN];
+	slice->pane = thin_pack(slice->pane);
+}
+
 struct history_slice *series_history_at(struct series *series, int64_t index)
 {
 	size_t at = find_place(series->history, series->history_count, sizeof(*series->history), index);
@@ -221,6 +242,7 @@ struct history_slice *series_history_at(struct series *series, int64_t index)
 	memmove(slice + 1, slice, (series->history_count - at) * sizeof(*slice));
 	series->history_count++;
 	*slice = (struct history_slice){.index = index};
+	pack_history(series);
 	return slice;
 }
 

@@ -81,7 +81,7 @@ static size_t add_known(struct thin *thin, const struct thin_sum *sums, size_t c
 	return count;
 }
 
-struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t count)
+static struct thin *add_to_open(struct thin *thin, const struct thin_sum *sums, size_t count)
 {
 	bool has_zero = false;
 	size_t done = thin ? add_known(thin, sums, count, &has_zero) : 0;
@@ -95,14 +95,88 @@ struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t cou
 	return drop_zeros(thin);
 }
 
+static struct reader reader_of_packed(const struct thin *thin)
+{
+	return reader_of((struct slice){(const char *)thin->sums, thin->count});
+}
+
+static struct thin *unpack(struct thin *thin)
+{
+	struct reader reader = reader_of_packed(thin);
+	struct thin *open = thin_decode(&reader);
+	CHECK(open && !reader.failed);
+	free(thin);
+	return open;
+}
+
+static char *write_unsigned(char *out, uint64_t number)
+{
+	for (; number >= 0x80; number >>= 7)
+		*out++ = (char)(number | 0x80);
+	*out++ = (char)number;
+	return out;
+}
+
+/* As buffer_put_signed. */
+static char *write_signed(char *out, int64_t number)
+{
+	return write_unsigned(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+}
+
+struct thin *thin_pack(struct thin *thin)
+{
+	enum { COUNT_MAX = 256, SUM_BYTES_MAX = 13 };
+	char bytes[2 + COUNT_MAX * SUM_BYTES_MAX];
+	if (!thin || thin->capacity == 0 || thin->count > COUNT_MAX)
+		return thin;
+	char *end = write_unsigned(bytes, thin->count);
+	for (size_t i = 0; i < thin->count; i++)
+		end = write_signed(write_unsigned(end, thin->sums[i].slot), thin->sums[i].sum);
+	size_t len = (size_t)(end - bytes);
+	if (len >= thin->capacity * sizeof(struct thin_sum))
+		return thin;
+	free(thin);
+	thin = malloc(sizeof(*thin) + len);
+	CHECK(thin);
+	thin->count = (uint16_t)len;
+	thin->capacity = 0;
+	memcpy(thin->sums, bytes, len);
+	return thin;
+}
+
+struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t count)
+{
+	if (count == 0 || !thin || thin->capacity)
+		return add_to_open(thin, sums, count);
+	return thin_pack(add_to_open(unpack(thin), sums, count));
+}
+
+static void add_packed(const struct thin *thin, struct pane *pane, int64_t sign)
+{
+	struct reader reader = reader_of_packed(thin);
+	for (uint64_t left = reader_unsigned(&reader); left > 0; left--) {
+		unsigned slot = (unsigned)reader_unsigned(&reader);
+		pane_add(pane, slot, (int64_t)((uint64_t)reader_signed(&reader) * (uint64_t)sign));
+	}
+	CHECK(!reader.failed);
+}
+
 void thin_add_to_pane(const struct thin *thin, struct pane *pane, int64_t sign)
 {
+	if (thin && thin->capacity == 0) {
+		add_packed(thin, pane, sign);
+		return;
+	}
 	for (size_t i = 0; thin && i < thin->count; i++)
 		pane_add(pane, thin->sums[i].slot, (int64_t)((uint64_t)thin->sums[i].sum * (uint64_t)sign));
 }
 
 void thin_encode(const struct thin *thin, struct buffer *out)
 {
+	if (thin && thin->capacity == 0) {
+		buffer_put(out, thin->sums, thin->count);
+		return;
+	}
 	size_t count = thin ? thin->count : 0;
 	buffer_put_unsigned(out, count);
 	for (size_t i = 0; i < count; i++) {
