@@ -11,18 +11,18 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("BUILD_DIR", ROOT / "build")) / "bench/bench_engine"
 sys.path.insert(0, str(ROOT / "bench"))
 
 from bench_steps import KNOWN, TOLERANCE, instructions, known_instructions
 
 
 def main():
-    program = Path(os.environ.get("BUILD_DIR", ROOT / "build")) / "bench/bench_engine"
-    for needed in (program, Path(shutil.which("valgrind") or "valgrind")):
+    for needed in (PROGRAM, Path(shutil.which("valgrind") or "valgrind")):
         if not needed.exists():
             print(f"SKIP: {needed} is missing")
             return 77
-    counted = instructions(program)
+    counted = instructions(PROGRAM)
     if "--write" in sys.argv:
         Path(KNOWN).write_text(json.dumps({verb: round(count) for verb, count in counted.items()}) + "\n")
     failed = False
