@@ -151,6 +151,16 @@ class Bench:
     def enter(self, manager):
         return self.stack.enter_context(manager)
 
+    @contextlib.contextmanager
+    def scope(self):
+        """What is entered within ends with the block, not with the benchmark."""
+        outer, self.stack = self.stack, contextlib.ExitStack()
+        try:
+            with self.stack:
+                yield
+        finally:
+            self.stack = outer
+
     def folder(self):
         path = Path(tempfile.mkdtemp(prefix=f"ladder-bench-{self.name}-"))
         self.stack.callback(shutil.rmtree, path, ignore_errors=True)
