@@ -6,7 +6,7 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
-enum { COMMIT_STEP_BYTES = 512 << 10 }; /* of pages written in one turn */
+enum { COMMIT_STEP_BYTES = 64 << 10 }; /* of pages written in one turn */
 
 static struct worker_input *find_input(struct worker_task *task, struct slice topic)
 {
