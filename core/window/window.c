@@ -47,8 +47,11 @@ void window_settle(struct window *window)
 {
 	if (window->now_ms == TIME_NONE)
 		return;
-	for (uint32_t i = 0; i < window->series->count; i++)
-		advance(window, i);
+	for (uint32_t i = 0; i < window->series->count; i++) {
+		const struct series *series = &window->series->series[i];
+		if (series->step_count || series->person_count)
+			advance(window, i);
+	}
 }
 
 static const struct tally *find_tally(const struct tallies *tallies, int64_t index)
