@@ -204,8 +204,9 @@ void task_window(struct task *task)
 	size_t step = 0;
 	for (size_t i = 0; i < task->batch_count; i++) {
 		const struct task_entry *entry = &task->batch[i];
-		const struct step_list steps = {.steps = task->steps.steps + step,
-						.count = entry->step_end - step};
+		struct step_list steps = {.count = entry->step_end - step};
+		if (steps.count)
+			steps.steps = task->steps.steps + step;
 		window_advance(&task->window, entry->cause_ms);
 		window_apply(&task->window, &steps, entry->cause_ms);
 		step = entry->step_end;

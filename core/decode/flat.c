@@ -45,7 +45,7 @@ static const char *find_quote_slowly(const char *start, const char *end)
 static inline const char *find_quote(const char *start, const char *end)
 {
 	const char *stop = text_find_stop(start, end);
-	return *stop == '"' ? stop : find_quote_slowly(start, end);
+	return stop < end && *stop == '"' ? stop : find_quote_slowly(start, end);
 }
 
 static const char *read_key_slowly(struct walk *walk, const char *p, unsigned char *guesses,

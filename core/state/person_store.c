@@ -177,11 +177,11 @@ static void load_record(struct person *person, struct reader *reader, struct anc
 	if (reader->failed)
 		return;
 	size_t at = person->ids.len;
-	const char *end = anchors->id.data + anchors->id.len;
 	buffer_put(&person->ids, anchors->id.data, record->prefix_len);
 	buffer_put(&person->ids, record->middle.data, record->middle.len);
 	if (record->suffix_len)
-		buffer_put(&person->ids, end - record->suffix_len, record->suffix_len);
+		buffer_put(&person->ids, anchors->id.data + anchors->id.len - record->suffix_len,
+			   record->suffix_len);
 	record->fact.id_at = (uint32_t)at;
 	record->fact.id_hash = hash_text((struct slice){person->ids.data + at, record->fact.id_len});
 	person_add_fact(person, &record->fact);
