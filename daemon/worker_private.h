@@ -72,7 +72,7 @@ struct worker {
 	int64_t read_since_ms;  /* loop time: when it began to read; 0: it said that it came to the end */
 	uint64_t read_count;    /* records since then */
 	struct worker_batch *batch;
-	uint32_t pauses[HISTOGRAM_BIN_COUNT]; /* of turns, in us: how long reading stood still for commits */
+	uint32_t pauses[HISTOGRAM_BIN_COUNT]; /* of turns, in us: how long worker_commit took */
 	int64_t longest_pause_us;
 };
 
