@@ -1,5 +1,5 @@
-"""What commits do to reading, and what they write. Their calls are timed, not the whole pause: bench/README.md
-says what is left out, so there is no target for it here."""
+"""What commits do to reading, and what they write. Their calls are timed, not the whole pause: README.md says
+what is left out, so there is no target for it here."""
 
 import re
 
