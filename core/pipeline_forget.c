@@ -52,6 +52,7 @@ static void forget_series(struct task *task, uint32_t at, int64_t before_ms)
 {
 	struct series *series = &task->series.series[at];
 	int64_t begin_ms = cut_ms(series, before_ms), day = INT64_MIN;
+	series_advance(series, &task->series.frame, task->window.now_ms);
 	size_t gone = 0, tally_count = series->hours.count + series->days.count;
 	for (; gone < series->history_count; gone++) {
 		const struct history_slice *slice = &series->history[gone];

@@ -268,7 +268,8 @@ static bool restore_page(struct task *task, const struct stored_page *page)
 		return false;
 	if (kind == 'a')
 		return restore_ad(task, series, page->bytes);
-	return kind == 'h' && series_decode_day(&task->series.series[series], page->bytes);
+	return kind == 'h' &&
+	       series_decode_day(&task->series.series[series], &task->series.frame, page->bytes);
 }
 
 static void restore_zones(struct task *task)

@@ -35,10 +35,15 @@ void frame_create(struct frame *frame, const struct options *options)
 		while (g < frame->grain_count && frame->grains[g].slide_ms != window->slide_ms)
 			g++;
 		if (g == frame->grain_count)
-			frame->grains[frame->grain_count++] = (struct grain){window->slide_ms, 0};
+			frame->grains[frame->grain_count++] = (struct grain){window->slide_ms, 0, false};
 		if (frame->grains[g].pane_count < pane_count)
 			frame->grains[g].pane_count = pane_count;
 		frame->windows[w] = (struct frame_window){(uint32_t)g, pane_count};
+	}
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		struct grain *grain = &frame->grains[g];
+		grain->is_history = grain->slide_ms == HISTORY_SLICE_MS &&
+				    grain->pane_count * grain->slide_ms <= options->retention_ms;
 	}
 }
 
@@ -141,6 +146,23 @@ uint32_t series_intern(struct series_table *table, enum level level, struct slic
 	return table->count - 1;
 }
 
+/* The slices that leave the windows over the history. */
+static void leave_history(struct series *series, const struct frame *frame, size_t g, int64_t begin,
+			  int64_t end)
+{
+	for (size_t w = 0; w < frame->window_count; w++) {
+		int64_t pane_count = frame->windows[w].pane_count;
+		if (frame->windows[w].grain != g)
+			continue;
+		int64_t stop = end - pane_count < begin ? end - pane_count : begin;
+		size_t at = series_history_place(series, begin - pane_count);
+		for (; at < series->history_count && series->history[at].index < stop; at++) {
+			thin_add_to_pane(series->history[at].pane, &series->totals[w], -1);
+			series->changed_windows |= 1u << w;
+		}
+	}
+}
+
 /* The pane at place `at` of the ring is entered again: what each window loses by that. */
 static void leave_windows(struct series *series, const struct frame *frame, size_t g, int64_t entering,
 			  uint32_t at)
@@ -178,6 +200,8 @@ static void move_grain(struct series *series, const struct frame *frame, size_t 
 	bool has_panes = series->rings && series->rings[g];
 	bool has_people = series->people_rings[g];
 	series->ends[g] = end;
+	if (frame->grains[g].is_history && series->totals && series->history_count)
+		leave_history(series, frame, g, begin, end);
 	if (!has_panes && !has_people)
 		return;
 	if (has_panes && frame->grains[g].slide_ms > HISTORY_SLICE_MS)
@@ -214,7 +238,7 @@ static size_t find_place(const void *entries, size_t count, size_t size, int64_t
 {
 	size_t low = 0, high = count;
 	for (size_t middle = count - 1; low < high; middle = (low + high) / 2) {
-		if (*(const int64_t *)((const char *)entries + middle * size) <= index)
+		if (*(const int32_t *)((const char *)entries + middle * size) <= index)
 			low = middle + 1;
 		else
 			high = middle;
@@ -241,9 +265,16 @@ struct history_slice *series_history_at(struct series *series, int64_t index)
 	struct history_slice *slice = &series->history[at];
 	memmove(slice + 1, slice, (series->history_count - at) * sizeof(*slice));
 	series->history_count++;
-	*slice = (struct history_slice){.index = index};
+	*slice = (struct history_slice){.index = (int32_t)index};
 	pack_history(series);
 	return slice;
+}
+
+size_t series_history_place(const struct series *series, int64_t index)
+{
+	return series->history_count
+	       ? find_place(series->history, series->history_count, sizeof(*series->history), index - 1)
+	       : 0;
 }
 
 struct tally *series_tally_at(struct tallies *tallies, int64_t index)
@@ -256,7 +287,7 @@ struct tally *series_tally_at(struct tallies *tallies, int64_t index)
 	struct tally *tally = &tallies->entries[at];
 	memmove(tally + 1, tally, (tallies->count - at) * sizeof(*tally));
 	tallies->count++;
-	*tally = (struct tally){.index = index};
+	*tally = (struct tally){.index = (int32_t)index};
 	return tally;
 }
 
@@ -295,8 +326,11 @@ void series_check(const struct series *series, const struct frame *frame)
 		size_t g = frame->windows[w].grain;
 		uint32_t ring_count = frame->grains[g].pane_count;
 		struct pane sum = {0};
-		int64_t people = 0;
-		for (int64_t i = series->ends[g] - frame->windows[w].pane_count; i < series->ends[g]; i++) {
+		int64_t people = 0, begin = series->ends[g] - frame->windows[w].pane_count;
+		for (size_t i = 0; frame->grains[g].is_history && i < series->history_count; i++)
+			if (series->history[i].index >= begin && series->history[i].index < series->ends[g])
+				thin_add_to_pane(series->history[i].pane, &sum, 1);
+		for (int64_t i = begin; i < series->ends[g]; i++) {
 			if (i >= 0 && series->rings && series->rings[g])
 				thin_add_to_pane(series->rings[g][i % ring_count], &sum, 1);
 			if (i >= 0 && series->people_rings[g])

@@ -8,14 +8,16 @@
  *   grain 0 (10 s)  |.|.|.|.|.|.|   ring of the panes that the longest window with this slide needs
  *   grain 1 (1 m)   |...|...|...|   a step goes into one pane of each grain that still holds its time,
  *   ...                             and into the total of each window over them
- *   history (15 m)  sorted list     kept for `retention`: hours and days of any time zone are sums of them
+ *   history (15 m)  sorted list     kept for `retention`: hours and days of any time zone are sums of them,
+ *                                   and windows with this slide have no other panes
  *
  * Steps are gathered first, and put where they belong many at a time (series_settle.c): what one pane gets is
  * summed before, and what has left a window by then never enters it. series_settle or series_advance must
  * have been called since the last step where a series is read.
  *
  * ends[g] is the index of the pane after the newest; every pane in [ends[g] - pane_count, ends[g]) is there,
- * and totals[w] is the sum of the panes of window w in it. series_check says the same in code.
+ * and totals[w] is the sum of the panes of window w in it. series_check says the same in code. A series must
+ * have been moved on to a time before history that old is forgotten.
  * Indexes of series are stored with people and never change. One thread. */
 #ifndef LADDER_STATE_SERIES_H
 #define LADDER_STATE_SERIES_H
@@ -31,6 +33,7 @@ enum { HISTORY_SLICE_MS = 15 * 60 * 1000, HOUR_MS = 60 * 60 * 1000, UTC_DAY_MS =
 struct grain {
 	int64_t slide_ms;
 	uint32_t pane_count;
+	bool is_history; /* its panes are the slices of the history: it has no ring of its own */
 };
 
 struct frame_window {
@@ -49,17 +52,17 @@ struct frame {
 void frame_create(struct frame *frame, const struct options *options);
 
 struct history_slice {
-	int64_t index; /* of HISTORY_SLICE_MS since 1970 */
-	struct thin *pane;
+	int32_t index; /* of HISTORY_SLICE_MS since 1970 */
 	bool is_changed; /* since the rows over it were made known */
 	bool is_dirty;   /* since it was committed */
+	struct thin *pane;
 };
 
 /* People in hours or days, sorted by index. */
 struct tally {
-	int64_t index;
-	int64_t count;
+	int32_t index;
 	bool is_changed;
+	int64_t count;
 };
 
 struct tallies {
@@ -68,20 +71,20 @@ struct tallies {
 	size_t capacity;
 };
 
-/* A step that waits; of one that says that a person wrote, `before_ms` too. */
+/* A step that waits: its time above its slot, so that the keys sort by time. */
 struct waiting_step {
-	int64_t time_ms;
+	uint64_t key;
 	int64_t delta;
-	uint16_t slot;
 };
 
+/* One that says that a person wrote. */
 struct waiting_person {
 	int64_t time_ms;
 	int64_t before_ms;
 	int64_t delta;
 };
 
-enum { WAITING_MAX = 128 };
+enum { WAITING_SLOT_BITS = 16, WAITING_MAX = 1024, PERSONS_WAITING_MAX = 256 };
 
 /* The day that was asked for last. */
 struct known_day {
@@ -99,7 +102,8 @@ struct series {
 					   above ads only the account is used */
 	const struct zone *zone;        /* of the account */
 	int64_t *ends;                  /* [grain] */
-	struct thin ***rings;           /* [grain][pane % pane_count], each NULL where there is none */
+	struct thin ***rings;           /* [grain][pane % pane_count], each NULL where there is none, or where
+					   the panes are the history's */
 	struct pane *totals;            /* [window] */
 	int32_t **people_rings;         /* [grain][pane % pane_count], NULL until somebody wrote */
 	int64_t *people_totals;         /* [window] */
@@ -110,7 +114,7 @@ struct series {
 	struct tallies days;            /* of `zone` */
 	struct known_day known_day;
 	struct waiting_step *steps;     /* at most WAITING_MAX */
-	struct waiting_person *persons; /* likewise */
+	struct waiting_person *persons; /* at most PERSONS_WAITING_MAX */
 	uint32_t step_count;
 	uint32_t step_capacity;
 	uint32_t person_count;
@@ -147,7 +151,7 @@ void series_settle(struct series *series, const struct frame *frame);
 /* Whether the next step settles those that wait: then the panes must have been moved on to their times. */
 static inline bool series_is_full(const struct series *series)
 {
-	return series->step_count == WAITING_MAX || series->person_count == WAITING_MAX;
+	return series->step_count == WAITING_MAX || series->person_count == PERSONS_WAITING_MAX;
 }
 
 /* Adds to the panes, totals and history at a time. */
@@ -163,6 +167,8 @@ struct tally *series_tally_at(struct tallies *tallies, int64_t index);
 
 /* The slice of history with this index, made if it is new; valid until the next is made. */
 struct history_slice *series_history_at(struct series *series, int64_t index);
+/* The place of the first slice with an index not below this one. */
+size_t series_history_place(const struct series *series, int64_t index);
 
 /* Forgets history before a time. */
 void series_forget(struct series *series, int64_t before_ms);
@@ -180,6 +186,6 @@ must_check bool series_decode(struct series_table *table, struct slice page);
  * decoded. */
 uint32_t series_find_unsound(const struct series_table *table);
 void series_encode_day(const struct series *series, int64_t utc_day, struct buffer *out);
-must_check bool series_decode_day(struct series *series, struct slice page);
+must_check bool series_decode_day(struct series *series, const struct frame *frame, struct slice page);
 
 #endif

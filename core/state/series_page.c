@@ -28,7 +28,7 @@ static void decode_tallies(struct tallies *tallies, struct reader *reader)
 	CHECK(tallies->entries);
 	tallies->count = tallies->capacity = count;
 	for (size_t i = 0; i < count; i++) {
-		tallies->entries[i].index = reader_signed(reader);
+		tallies->entries[i].index = (int32_t)reader_signed(reader);
 		tallies->entries[i].count = reader_signed(reader);
 	}
 }
@@ -61,7 +61,8 @@ static void decode_panes(struct series *series, const struct frame *frame, size_
 {
 	uint32_t ring_count = frame->grains[g].pane_count;
 	for (uint64_t age; (age = reader_unsigned(reader)) != 0;) {
-		if (age > ring_count || age > (uint64_t)series->ends[g] || !series->rings) {
+		if (age > ring_count || age > (uint64_t)series->ends[g] || !series->rings ||
+		    frame->grains[g].is_history) {
 			reader->failed = true;
 			return;
 		}
@@ -201,16 +202,33 @@ void series_encode_day(const struct series *series, int64_t utc_day, struct buff
 	}
 }
 
-bool series_decode_day(struct series *series, struct slice page)
+/* What a slice adds to the windows whose panes are the history's. */
+static void add_to_totals(struct series *series, const struct frame *frame, const struct history_slice *slice,
+			  int64_t sign)
+{
+	for (size_t w = 0; w < frame->window_count; w++) {
+		size_t g = frame->windows[w].grain;
+		if (frame->grains[g].is_history && slice->index < series->ends[g] &&
+		    slice->index >= series->ends[g] - frame->windows[w].pane_count)
+			thin_add_to_pane(slice->pane, &series->totals[w], sign);
+	}
+}
+
+bool series_decode_day(struct series *series, const struct frame *frame, struct slice page)
 {
 	struct reader reader = reader_of(page);
 	while (!reader_at_end(&reader)) {
 		int64_t index = reader_signed(&reader);
-		if (reader.failed)
+		if (reader.failed || !series->totals || index < 0 ||
+		    index > YEAR_10000_MS / HISTORY_SLICE_MS) {
+			reader.failed = true;
 			break;
+		}
 		struct history_slice *slice = series_history_at(series, index);
+		add_to_totals(series, frame, slice, -1);
 		free(slice->pane);
 		slice->pane = thin_decode(&reader);
+		add_to_totals(series, frame, slice, 1);
 	}
 	return !reader.failed;
 }

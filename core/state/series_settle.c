@@ -3,7 +3,7 @@
 #include "core/base/civil.h"
 #include "core/state/series.h"
 
-/* What one pane gets, summed: of the counters by slot with a bit for each that was touched, of bins a list.
+/* What one span gets, summed: of the counters by slot with a bit for each that was touched, of bins a list.
  * */
 struct gathered {
 	int64_t sums[SLOT_COUNT];
@@ -14,6 +14,18 @@ struct gathered {
 	struct thin_sum list[SLOT_COUNT + WAITING_MAX];
 };
 _Static_assert(SLOT_COUNT <= 128, "the bits of gathered.touched");
+_Static_assert(SLOT_WROTE < 1 << WAITING_SLOT_BITS, "a slot fits into the key of a waiting step");
+
+static int64_t time_of(const struct waiting_step *step)
+{
+	return (int64_t)(step->key >> WAITING_SLOT_BITS);
+}
+
+/* The least key that a step at a time or later can have. */
+static uint64_t key_of(int64_t time_ms)
+{
+	return time_ms < 0 ? 0 : (uint64_t)time_ms << WAITING_SLOT_BITS;
+}
 
 /* ---- Waiting ---- */
 
@@ -30,19 +42,19 @@ static void *grow(void *array, uint32_t *capacity, uint32_t count, size_t size)
 void series_add(struct series *series, const struct frame *frame, int64_t time_ms, unsigned slot,
 		int64_t delta)
 {
-	CHECK(slot < SLOT_WROTE);
+	CHECK(slot < SLOT_WROTE && time_ms >= 0);
 	if (series->step_count == WAITING_MAX)
 		series_settle(series, frame);
 	series->steps =
 		grow(series->steps, &series->step_capacity, series->step_count, sizeof(*series->steps));
-	series->steps[series->step_count++] = (struct waiting_step){time_ms, delta, (uint16_t)slot};
+	series->steps[series->step_count++] = (struct waiting_step){key_of(time_ms) | slot, delta};
 	series->is_dirty = true;
 }
 
 void series_add_people(struct series *series, const struct frame *frame, int64_t time_ms, int64_t before_ms,
 		       int64_t delta)
 {
-	if (series->person_count == WAITING_MAX)
+	if (series->person_count == PERSONS_WAITING_MAX)
 		series_settle(series, frame);
 	series->persons = grow(series->persons, &series->person_capacity, series->person_count,
 			       sizeof(*series->persons));
@@ -50,43 +62,104 @@ void series_add_people(struct series *series, const struct frame *frame, int64_t
 	series->is_dirty = true;
 }
 
-/* Mostly they are in order. */
-static void sort_steps(struct waiting_step *steps, size_t count)
+/* ---- Sorting ---- */
+
+static void merge(const struct waiting_step *a, size_t a_count, const struct waiting_step *b, size_t b_count,
+		  struct waiting_step *out)
+{
+	const struct waiting_step *a_end = a + a_count, *b_end = b + b_count;
+	while (a < a_end && b < b_end)
+		*out++ = b->key < a->key ? *b++ : *a++;
+	while (a < a_end)
+		*out++ = *a++;
+	while (b < b_end)
+		*out++ = *b++;
+}
+
+static void sort_run(struct waiting_step *steps, size_t count)
 {
 	for (size_t i = 1; i < count; i++) {
 		struct waiting_step step = steps[i];
 		size_t at = i;
-		for (; at > 0 && steps[at - 1].time_ms > step.time_ms; at--)
+		for (; at > 0 && steps[at - 1].key > step.key; at--)
 			steps[at] = steps[at - 1];
 		steps[at] = step;
 	}
 }
 
+static void sort_merging(struct waiting_step *steps, size_t count, struct waiting_step *scratch)
+{
+	enum { RUN = 8 };
+	for (size_t i = 0; i < count; i += RUN)
+		sort_run(steps + i, count - i < RUN ? count - i : RUN);
+	for (size_t run = RUN; run < count; run *= 2) {
+		for (size_t i = 0; i < count; i += 2 * run) {
+			size_t left = count - i < run ? count - i : run;
+			size_t right = count - i - left < run ? count - i - left : run;
+			merge(steps + i, left, steps + i + left, right, scratch + i);
+		}
+		memcpy(steps, scratch, count * sizeof(*steps));
+	}
+}
+
+/* Most are in order; those that are not are taken out, sorted and merged back. */
+static void sort_steps(struct waiting_step *steps, size_t count)
+{
+	struct waiting_step late[WAITING_MAX], scratch[WAITING_MAX];
+	size_t kept = 0, late_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (kept > 0 && steps[i].key < steps[kept - 1].key)
+			late[late_count++] = steps[i];
+		else
+			steps[kept++] = steps[i];
+	}
+	if (late_count == 0)
+		return;
+	sort_merging(late, late_count, scratch);
+	merge(steps, kept, late, late_count, scratch);
+	memcpy(steps, scratch, count * sizeof(*steps));
+}
+
+static uint32_t find_step(const struct series *series, int64_t time_ms)
+{
+	uint64_t key = key_of(time_ms);
+	uint32_t low = 0, high = series->step_count;
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		if (series->steps[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* ---- Gathering ---- */
 
-static void gather_bin(struct gathered *gathered, const struct waiting_step *step)
+static void gather_bin(struct gathered *gathered, uint16_t slot, int64_t delta)
 {
 	size_t at = gathered->bin_count;
-	while (at > 0 && gathered->bins[at - 1].slot > step->slot)
+	while (at > 0 && gathered->bins[at - 1].slot > slot)
 		at--;
-	if (at > 0 && gathered->bins[at - 1].slot == step->slot) {
-		gathered->bins[at - 1].sum += step->delta;
+	if (at > 0 && gathered->bins[at - 1].slot == slot) {
+		gathered->bins[at - 1].sum += delta;
 		return;
 	}
 	memmove(&gathered->bins[at + 1], &gathered->bins[at],
 		(gathered->bin_count - at) * sizeof(*gathered->bins));
-	gathered->bins[at] = (struct thin_sum){step->delta, step->slot};
+	gathered->bins[at] = (struct thin_sum){delta, slot};
 	gathered->bin_count++;
 }
 
 static inline void gather(struct gathered *gathered, const struct waiting_step *step)
 {
-	if (step->slot >= SLOT_COUNT) {
-		gather_bin(gathered, step);
+	unsigned slot = step->key & ((1u << WAITING_SLOT_BITS) - 1);
+	if (slot >= SLOT_COUNT) {
+		gather_bin(gathered, (uint16_t)slot, step->delta);
 		return;
 	}
-	gathered->sums[step->slot] = (int64_t)((uint64_t)gathered->sums[step->slot] + (uint64_t)step->delta);
-	gathered->touched[step->slot / 64] |= UINT64_C(1) << (step->slot % 64);
+	gathered->sums[slot] = (int64_t)((uint64_t)gathered->sums[slot] + (uint64_t)step->delta);
+	gathered->touched[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
 /* What was gathered becomes the list; the rest is empty again. */
@@ -109,84 +182,84 @@ static void list_gathered(struct gathered *gathered)
 	gathered->list_count = count;
 }
 
-/* ---- Putting ---- */
-
-static bool window_holds(const struct series *series, const struct frame *frame, size_t w, size_t g,
-			 int64_t pane)
+/* Those from `first` on that are before a time, summed; returns the first behind them. */
+static uint32_t gather_until(const struct series *series, uint32_t first, int64_t end_ms,
+			     struct gathered *gathered)
 {
-	return frame->windows[w].grain == g && pane >= series->ends[g] - frame->windows[w].pane_count;
-}
-
-static void put_in_grain(struct series *series, const struct frame *frame, size_t g, int64_t pane,
-			 const struct gathered *gathered)
-{
-	uint32_t ring_count = frame->grains[g].pane_count;
-	CHECK(pane < series->ends[g]);
-	if (pane < 0 || pane < series->ends[g] - ring_count || gathered->list_count == 0)
-		return;
-	if (!series->rings[g]) {
-		series->rings[g] = calloc(ring_count, sizeof(**series->rings));
-		CHECK(series->rings[g]);
-	}
-	struct thin **place = &series->rings[g][pane % ring_count];
-	*place = thin_add(*place, gathered->list, gathered->list_count);
-	for (size_t w = 0; w < frame->window_count; w++) {
-		if (!window_holds(series, frame, w, g, pane))
-			continue;
-		for (size_t i = 0; i < gathered->list_count; i++)
-			pane_add(&series->totals[w], gathered->list[i].slot, gathered->list[i].sum);
-		series->changed_windows |= 1u << w;
-	}
-}
-
-static void put_in_history(struct series *series, int64_t index, const struct gathered *gathered)
-{
-	struct history_slice *slice = series_history_at(series, index);
-	slice->pane = thin_add(slice->pane, gathered->list, gathered->list_count);
-	slice->is_changed = slice->is_dirty = true;
-	series->is_history_changed = true;
-}
-
-/* Those from `first` on that are in one pane of a slide, summed; returns the first behind them. */
-static uint32_t gather_pane(const struct series *series, uint32_t first, int64_t end_ms,
-			    struct gathered *gathered)
-{
+	uint64_t end = key_of(end_ms);
 	uint32_t at = first;
-	for (; at < series->step_count && series->steps[at].time_ms < end_ms; at++)
+	for (; at < series->step_count && series->steps[at].key < end; at++)
 		gather(gathered, &series->steps[at]);
 	list_gathered(gathered);
 	return at;
 }
 
-static void settle_history(struct series *series, struct gathered *gathered)
+/* ---- Putting ---- */
+
+static void settle_ring(struct series *series, const struct frame *frame, size_t g, struct gathered *gathered)
 {
-	for (uint32_t at = 0; at < series->step_count;) {
-		int64_t index = civil_floor(series->steps[at].time_ms, HISTORY_SLICE_MS);
-		at = gather_pane(series, at, (index + 1) * HISTORY_SLICE_MS, gathered);
-		put_in_history(series, index, gathered);
+	const struct grain *grain = &frame->grains[g];
+	uint32_t at = find_step(series, (series->ends[g] - grain->pane_count) * grain->slide_ms);
+	if (at < series->step_count && !series->rings[g]) {
+		series->rings[g] = calloc(grain->pane_count, sizeof(**series->rings));
+		CHECK(series->rings[g]);
+	}
+	while (at < series->step_count) {
+		int64_t pane = time_of(&series->steps[at]) / grain->slide_ms;
+		CHECK(pane < series->ends[g]);
+		at = gather_until(series, at, (pane + 1) * grain->slide_ms, gathered);
+		struct thin **place = &series->rings[g][pane % grain->pane_count];
+		*place = thin_add(*place, gathered->list, gathered->list_count);
 	}
 }
 
-/* Returns whether the history had the same panes and was settled with it. */
-static bool settle_grain(struct series *series, const struct frame *frame, size_t g,
-			 struct gathered *gathered)
+static void settle_history(struct series *series, struct gathered *gathered)
 {
-	int64_t slide_ms = frame->grains[g].slide_ms;
-	int64_t begin_ms = (series->ends[g] - frame->grains[g].pane_count) * slide_ms;
-	bool is_history = slide_ms == HISTORY_SLICE_MS;
-	uint32_t at = 0;
-	if (!is_history && series->steps[series->step_count - 1].time_ms < begin_ms)
-		return false;
-	while (!is_history && at < series->step_count && series->steps[at].time_ms < begin_ms)
-		at++;
-	while (at < series->step_count) {
-		int64_t pane = civil_floor(series->steps[at].time_ms, slide_ms);
-		at = gather_pane(series, at, (pane + 1) * slide_ms, gathered);
-		put_in_grain(series, frame, g, pane, gathered);
-		if (is_history)
-			put_in_history(series, pane, gathered);
+	for (uint32_t at = 0; at < series->step_count;) {
+		int64_t index = time_of(&series->steps[at]) / HISTORY_SLICE_MS;
+		at = gather_until(series, at, (index + 1) * HISTORY_SLICE_MS, gathered);
+		struct history_slice *slice = series_history_at(series, index);
+		slice->pane = thin_add(slice->pane, gathered->list, gathered->list_count);
+		slice->is_changed = slice->is_dirty = true;
 	}
-	return is_history;
+	series->is_history_changed = true;
+}
+
+static int64_t window_begin_ms(const struct series *series, const struct frame *frame, size_t w)
+{
+	const struct frame_window *window = &frame->windows[w];
+	return (series->ends[window->grain] - window->pane_count) * frame->grains[window->grain].slide_ms;
+}
+
+static void put_in_total(struct series *series, size_t w, const struct gathered *gathered)
+{
+	for (size_t i = 0; i < gathered->list_count; i++)
+		pane_add(&series->totals[w], gathered->list[i].slot, gathered->list[i].sum);
+	series->changed_windows |= 1u << w;
+}
+
+/* Between the beginnings of two windows all steps go to the same totals. */
+static void settle_totals(struct series *series, const struct frame *frame, struct gathered *gathered)
+{
+	for (uint32_t at = 0; at < series->step_count;) {
+		int64_t time_ms = time_of(&series->steps[at]), end_ms = INT64_MAX >> WAITING_SLOT_BITS;
+		uint32_t in_windows = 0;
+		for (size_t w = 0; w < frame->window_count; w++) {
+			int64_t begin_ms = window_begin_ms(series, frame, w);
+			if (begin_ms <= time_ms)
+				in_windows |= 1u << w;
+			else if (begin_ms < end_ms)
+				end_ms = begin_ms;
+		}
+		if (!in_windows) {
+			at = find_step(series, end_ms);
+			continue;
+		}
+		at = gather_until(series, at, end_ms, gathered);
+		for (size_t w = 0; w < frame->window_count; w++)
+			if (in_windows >> w & 1)
+				put_in_total(series, w, gathered);
+	}
 }
 
 static void settle_steps(struct series *series, const struct frame *frame)
@@ -195,12 +268,12 @@ static void settle_steps(struct series *series, const struct frame *frame)
 	memset(gathered.sums, 0, sizeof(gathered.sums));
 	gathered.touched[0] = gathered.touched[1] = 0;
 	gathered.bin_count = 0;
-	bool is_history_settled = false;
 	sort_steps(series->steps, series->step_count);
 	for (size_t g = 0; g < frame->grain_count; g++)
-		is_history_settled |= settle_grain(series, frame, g, &gathered);
-	if (!is_history_settled)
-		settle_history(series, &gathered);
+		if (!frame->grains[g].is_history)
+			settle_ring(series, frame, g, &gathered);
+	settle_history(series, &gathered);
+	settle_totals(series, frame, &gathered);
 	series->step_count = 0;
 }
 
@@ -219,7 +292,7 @@ static void add_people_at(struct series *series, const struct frame *frame, size
 	}
 	series->people_rings[g][pane % ring_count] += (int32_t)delta;
 	for (size_t w = 0; w < frame->window_count; w++) {
-		if (!window_holds(series, frame, w, g, pane))
+		if (frame->windows[w].grain != g || pane < series->ends[g] - frame->windows[w].pane_count)
 			continue;
 		series->people_totals[w] += delta;
 		series->changed_windows |= 1u << w;

@@ -137,7 +137,7 @@ static void say_slices(struct collect *collect)
 			continue;
 		slice->is_changed = false;
 		int64_t hour = civil_floor(slice->index, SLICES_PER_HOUR);
-		int64_t day = zone_day_of(collect->series->zone, slice->index * HISTORY_SLICE_MS);
+		int64_t day = zone_day_of(collect->series->zone, (int64_t)slice->index * HISTORY_SLICE_MS);
 		if (hour != hour_said)
 			say_hour(collect, hour);
 		if (day != day_said)

@@ -137,7 +137,7 @@ static void check_history(const struct naive *naive, const struct series *series
 		const struct history_slice *slice = &series->history[i];
 		struct pane sum = {0};
 		assert_true(i == 0 || series->history[i - 1].index < slice->index);
-		sum_span(naive, slice->index * HISTORY_SLICE_MS, (slice->index + 1) * HISTORY_SLICE_MS, &sum);
+		sum_span(naive, (int64_t)slice->index * HISTORY_SLICE_MS, ((int64_t)slice->index + 1) * HISTORY_SLICE_MS, &sum);
 		struct pane own = {0};
 		thin_add_to_pane(slice->pane, &own, 1);
 		assert_true(pane_equal(&sum, &own));
@@ -189,7 +189,7 @@ static void check_stored(struct naive *naive)
 	for (int64_t day = START_MS / UTC_DAY_MS - 40; day <= naive->now_ms / UTC_DAY_MS; day++) {
 		page.len = 0;
 		series_encode_day(series, day, &page);
-		assert_true(series_decode_day(stored, buffer_slice(&page)));
+		assert_true(series_decode_day(stored, &copy.frame, buffer_slice(&page)));
 	}
 	stored->zone = series->zone;
 	assert_true(slice_equal(stored->id, series->id));
