@@ -43,9 +43,10 @@ struct forgotten_day {
 	int64_t utc_day;
 };
 
-/* Stored pages (pipeline_pages.c). Names: "p/<page>" people, "s/<series>" a series,
+/* Stored pages (pipeline_pages.c). Names: "p/<chunk>" people, "s/<series>" a series,
  * "h/<series>/<day>" a UTC day of its history, "a/<series>" names and reports of an ad, "m" the
- * rest. Bytes without data: the page is to be deleted, and may not be there. */
+ * rest. A page replaces the one of its name, but chunks are a log: of a person the newest counts. Bytes
+ * without data: the page is to be deleted, and may not be there. */
 typedef void task_page_sink(void *ctx, struct slice name, struct slice bytes);
 
 /* A commit under way. */
@@ -54,8 +55,8 @@ struct task_commit {
 	task_page_sink *sink;
 	void *ctx;
 	uint32_t next_series;
-	int64_t next_page; /* of people */
 	size_t said_bytes;
+	struct buffer chunk; /* people said, not yet handed to the sink */
 };
 
 /* Events that wait for their people: see task_add. */
@@ -181,14 +182,13 @@ void task_finish_commit(struct task *task);
 /* An ad's page, before its names or reports change. */
 void task_say_ad(struct task *task, uint32_t series);
 
-struct stored_page {
-	struct slice name;
-	struct slice bytes;
-};
-
-/* Fills a new task with its pages, in any order (the array is sorted). NULL, or the name of a page that
- * cannot be: other windows than the configuration has, or not our bytes. What is older than
- * `retention` is forgotten at once; everything else counts as changed afterwards, nothing as dirty. */
-must_check const char *task_restore(struct task *task, struct stored_page *pages, size_t page_count);
+/* Fills a new task with its pages: each by task_restore_page, in the order of task_compare_pages (of names
+ * that end with NUL), then task_end_restore. False: a page cannot be, because it was written for other
+ * windows than the configuration has, or is not our bytes; so is, at the end, that of a series, if one is
+ * returned instead of SERIES_NONE. What is older than `retention` is forgotten at once; everything else
+ * counts as changed afterwards, nothing as dirty. */
+int task_compare_pages(const char *left, const char *right);
+must_check bool task_restore_page(struct task *task, const char *name, struct slice bytes);
+must_check uint32_t task_end_restore(struct task *task);
 
 #endif

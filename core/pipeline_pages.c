@@ -5,10 +5,10 @@
 
 #include "core/pipeline.h"
 
-enum { NAME_BYTES = 64, PAGE_BITS_MAX = 24 };
+enum { NAME_BYTES = 64, CHUNK_BYTES = 64 << 10, SLOTS_AT_ONCE = 1024 };
 
-__attribute__((format(printf, 2, 3)))
-static void say_page(struct task *task, const char *format, ...)
+__attribute__((format(printf, 3, 4)))
+static void say_bytes(struct task *task, struct buffer *page, const char *format, ...)
 {
 	char name[NAME_BYTES];
 	va_list arguments;
@@ -16,20 +16,37 @@ static void say_page(struct task *task, const char *format, ...)
 	int len = vsnprintf(name, sizeof(name), format, arguments);
 	va_end(arguments);
 	CHECK(len > 0 && len < NAME_BYTES);
-	struct slice bytes = buffer_slice(&task->page);
+	struct slice bytes = buffer_slice(page);
 	if (bytes.len == 0)
 		bytes.data = NULL;
 	task->commit.said_bytes += bytes.len + NAME_BYTES;
 	task->commit.sink(task->commit.ctx, (struct slice){name, (size_t)len}, bytes);
-	task->page.len = 0;
+	page->len = 0;
 }
 
-static void say_people(void *ctx, int64_t page)
+#define say_page(task, ...) say_bytes(task, &(task)->page, __VA_ARGS__)
+
+static void say_chunk(struct task *task)
+{
+	if (task->commit.chunk.len)
+		say_bytes(task, &task->commit.chunk, "p/%" PRId64, people_take_chunk(task->people));
+}
+
+static void say_person(void *ctx, struct slice blob)
 {
 	struct task *task = ctx;
-	people_take_due(task->people, page);
-	people_encode_page(task->people, page, &task->page);
-	say_page(task, "p/%" PRId64, page);
+	buffer_put_text(&task->commit.chunk, blob);
+	if (task->commit.chunk.len >= CHUNK_BYTES)
+		say_chunk(task);
+}
+
+/* Chunks in which nobody is any more. */
+static void say_empty_chunks(struct task *task)
+{
+	struct generation empty;
+	while (people_take_empty(task->people, &empty))
+		for (int64_t chunk = empty.first_chunk; chunk < empty.end_chunk; chunk++)
+			say_page(task, "p/%" PRId64, chunk);
 }
 
 static void say_history(struct task *task, uint32_t at)
@@ -101,7 +118,7 @@ static void get_counts(struct reader *reader, struct counts *counts)
 
 static void say_rest(struct task *task)
 {
-	buffer_put_unsigned(&task->page, people_page_bits(task->people));
+	buffer_put_unsigned(&task->page, people_count(task->people));
 	buffer_put_signed(&task->page, task->max_ms);
 	buffer_put_signed(&task->page, task->aligned_ms);
 	buffer_put_signed(&task->page, task->window.now_ms);
@@ -132,13 +149,14 @@ static void mark_due(struct task *task)
 void task_begin_commit(struct task *task, task_page_sink *sink, void *ctx)
 {
 	CHECK(!task->commit.is_open);
-	task->commit = (struct task_commit){.is_open = true, .sink = sink, .ctx = ctx};
+	struct buffer chunk = task->commit.chunk;
+	task->commit = (struct task_commit){.is_open = true, .sink = sink, .ctx = ctx, .chunk = chunk};
 	task->page.len = 0;
 	window_settle(&task->window);
 	mark_due(task);
 	task->window.before_change = say_series;
 	task->window.before_change_ctx = task;
-	people_begin_commit(task->people, say_people, task);
+	people_begin_commit(task->people, say_person, task);
 	say_forgotten(task);
 	say_rest(task);
 }
@@ -158,12 +176,12 @@ static bool say_next(struct task *task)
 			task_say_ad(task, at);
 		return true;
 	}
-	int64_t page = people_next_due(task->people, commit->next_page);
-	if (page < 0)
-		return false;
-	commit->next_page = page;
-	say_people(task, page);
-	return true;
+	commit->said_bytes += SLOTS_AT_ONCE;
+	if (people_step_commit(task->people, SLOTS_AT_ONCE))
+		return true;
+	say_chunk(task);
+	say_empty_chunks(task);
+	return false;
 }
 
 bool task_step_commit(struct task *task, size_t byte_count)
@@ -199,10 +217,7 @@ static int64_t get_time(struct reader *reader)
 static bool restore_rest(struct task *task, struct slice bytes)
 {
 	struct reader reader = reader_of(bytes);
-	uint64_t page_bits = reader_unsigned(&reader);
-	if (reader.failed || page_bits < people_page_bits(task->people) || page_bits > PAGE_BITS_MAX)
-		return false;
-	people_set_page_bits(task->people, (unsigned)page_bits);
+	people_begin_restore(task->people, reader_unsigned(&reader));
 	task->max_ms = get_time(&reader);
 	task->aligned_ms = get_time(&reader);
 	task->window.now_ms = get_time(&reader);
@@ -219,9 +234,10 @@ static bool restore_rest(struct task *task, struct slice bytes)
 	return !reader.failed;
 }
 
-static uint32_t series_number(struct slice name)
+/* The number behind the kind of a name. */
+static int64_t page_number(const char *name)
 {
-	return (uint32_t)strtoul(name.data + 2, NULL, 10);
+	return name[0] && name[1] ? strtoll(name + 2, NULL, 10) : 0;
 }
 
 static bool restore_ad(struct task *task, uint32_t series, struct slice bytes)
@@ -235,7 +251,7 @@ static bool restore_ad(struct task *task, uint32_t series, struct slice bytes)
 	return !reader.failed;
 }
 
-/* The rest first (it says how many pages of people there are), then every series before what refers to it. */
+/* The rest first, then every series before what refers to it, and the newest people before the older. */
 static int page_order(char kind)
 {
 	static const char order[] = "mshap";
@@ -243,33 +259,41 @@ static int page_order(char kind)
 	return place ? (int)(place - order) : (int)sizeof(order);
 }
 
-static int compare_pages(const void *left, const void *right)
+int task_compare_pages(const char *left, const char *right)
 {
-	const struct stored_page *a = left, *b = right;
-	int order = page_order(a->name.data[0]) - page_order(b->name.data[0]);
-	if (order || a->name.data[0] != 's')
+	int order = page_order(left[0]) - page_order(right[0]);
+	int64_t a = page_number(left), b = page_number(right);
+	if (order)
 		return order;
-	return (series_number(a->name) > series_number(b->name)) -
-	       (series_number(a->name) < series_number(b->name));
+	return left[0] == 'p' ? (a < b) - (a > b) : (a > b) - (a < b);
 }
 
-static bool restore_page(struct task *task, const struct stored_page *page)
+/* Who was silent since before it was forgotten, and may still be in old chunks. */
+static int64_t forgotten_ms(const struct task *task)
 {
-	char kind = page->name.data[0];
-	if (kind == 'm')
-		return restore_rest(task, page->bytes);
-	if (kind == 's')
-		return series_decode(&task->series, page->bytes);
-	if (kind == 'p')
-		return people_decode_page(task->people, page->bytes, &task->series,
-					  task->window.now_ms);
-	uint32_t series = series_number(page->name);
-	if (series >= task->series.count)
+	return task->forgotten_ms == TIME_NONE
+	       ? TIME_NONE
+	       : task->forgotten_ms - task->options->retention_ms - task->options->lateness_ms;
+}
+
+bool task_restore_page(struct task *task, const char *name, struct slice bytes)
+{
+	int64_t number = page_number(name);
+	if (number < 0)
 		return false;
-	if (kind == 'a')
-		return restore_ad(task, series, page->bytes);
-	return kind == 'h' &&
-	       series_decode_day(&task->series.series[series], &task->series.frame, page->bytes);
+	if (name[0] == 'm')
+		return restore_rest(task, bytes);
+	if (name[0] == 's')
+		return series_decode(&task->series, bytes);
+	if (name[0] == 'p')
+		return people_restore_chunk(task->people, number, bytes, forgotten_ms(task), &task->series,
+					    task->window.now_ms);
+	if (number >= task->series.count)
+		return false;
+	if (name[0] == 'a')
+		return restore_ad(task, (uint32_t)number, bytes);
+	return name[0] == 'h' &&
+	       series_decode_day(&task->series.series[number], &task->series.frame, bytes);
 }
 
 static void restore_zones(struct task *task)
@@ -283,19 +307,14 @@ static void restore_zones(struct task *task)
 	}
 }
 
-const char *task_restore(struct task *task, struct stored_page *pages, size_t page_count)
+uint32_t task_end_restore(struct task *task)
 {
-	if (page_count)
-		qsort(pages, page_count, sizeof(*pages), compare_pages);
-	for (size_t i = 0; i < page_count; i++)
-		if (!restore_page(task, &pages[i]))
-			return pages[i].name.data;
 	uint32_t unsound = series_find_unsound(&task->series);
-	for (size_t i = 0; i < page_count && unsound != SERIES_NONE; i++)
-		if (pages[i].name.data[0] == 's' && series_number(pages[i].name) == unsound)
-			return pages[i].name.data;
+	if (unsound != SERIES_NONE)
+		return unsound;
+	people_end_restore(task->people);
 	restore_zones(task);
 	task_forget_history(task);
 	window_mark_changed(&task->window);
-	return NULL;
+	return SERIES_NONE;
 }

@@ -76,15 +76,16 @@ const struct ledger_counts *ledger_counts(const struct ledger *ledger);
 struct ledger_task *ledger_open_task(struct ledger *ledger, uint32_t number);
 void ledger_close_task(struct ledger_task *task);
 
-/* `begin` comes first, maybe before ledger_restore returns, and again whenever the image changed while it
- * was read or Redis went away: forget what was handed out. Then `page` for each, in no order; then `done`.
- * A task that was never committed is done with an empty vector and no page. Slices are valid during the
- * call; `error` is NULL but for LEDGER_FAILED. */
+/* `begin` comes first, with the number of pages, and again whenever the image changed while it was read or
+ * Redis went away: forget what was handed out. Then `page` for each, in the order of `compare` (which is
+ * given their names); then `done`, maybe alone where it failed. A task that was never committed begins with
+ * an empty vector and no page. Slices are valid during the call, names end with NUL; `error` is NULL but for
+ * LEDGER_FAILED. */
 struct ledger_reader {
-	void (*begin)(void *ctx);
-	void (*page)(void *ctx, struct slice name, struct slice bytes);
-	void (*done)(void *ctx, enum ledger_result result, struct slice vector, struct slice meta,
-		     const char *error);
+	int (*compare)(const char *left, const char *right);
+	void (*begin)(void *ctx, struct slice vector, struct slice meta, size_t page_count);
+	void (*page)(void *ctx, const char *name, struct slice bytes);
+	void (*done)(void *ctx, enum ledger_result result, const char *error);
 	void *ctx;
 };
 

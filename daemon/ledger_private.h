@@ -19,7 +19,7 @@ enum {
 	LEDGER_ERROR_MAX = 512,
 	IN_FLIGHT_BYTES = 8 << 20,  /* pages sent and not answered */
 	PUMP_BYTES = 256 << 10,     /* pages sealed in one go */
-	IN_FLIGHT_GETS = 256,
+	IN_FLIGHT_GETS = 64, /* of pages of 64 KiB, mostly */
 };
 
 struct ledger_task {

@@ -56,8 +56,6 @@ static void restore_start(struct ledger_operation *operation)
 	restore_send(restore, "GET", "meta");
 	restore_send(restore, "SMEMBERS", "names");
 	redis_link_flush(operation->task->ledger->link);
-	if (!operation->task->is_closed)
-		restore->reader.begin(restore->reader.ctx);
 }
 
 static void restore_pump(struct ledger_operation *operation)
@@ -86,6 +84,45 @@ static void restore_take_vector(struct restore *restore, struct slice vector)
 	buffer_put(&restore->vector, vector.data, vector.len);
 }
 
+static bool restore_open(struct restore *restore, const char *name, struct slice sealed)
+{
+	struct ledger_task *task = restore->operation.task;
+	char text[KEY_MAX];
+	char key[KEY_MAX];
+	restore->plain.len = 0;
+	char *plain = buffer_reserve(&restore->plain, sealed.len + 1);
+	struct slice seal_name = ledger_seal_name(task, slice_from(name), text);
+	if (!sealer_open(task->ledger->sealer, seal_name, sealed, plain)) {
+		ledger_fail(&restore->operation, "redis key %s is sealed with another identity key "
+			    "(identity.key_file), or damaged", restore_key(restore, name, key));
+		return false;
+	}
+	restore->plain.len = sealed.len - SEAL_OVERHEAD;
+	return true;
+}
+
+static int restore_compare(const void *left, const void *right, void *ctx)
+{
+	const struct restore *restore = ctx;
+	return restore->reader.compare(left, right);
+}
+
+/* Vector and meta are known, and what pages there are. */
+static void restore_begin(struct restore *restore)
+{
+	struct slice nothing = {NULL, 0}, vector = nothing, meta = nothing;
+	if (restore->page_count)
+		qsort_r(restore->names.data, restore->page_count, NAME_SIZE, restore_compare, restore);
+	if (restore->vector.len) {
+		if (!restore_open(restore, "meta", buffer_slice(&restore->meta)))
+			return;
+		vector = (struct slice){restore->vector.data + STAMP_LEN, restore->vector.len - STAMP_LEN};
+		meta = buffer_slice(&restore->plain);
+	}
+	if (!restore->operation.task->is_closed)
+		restore->reader.begin(restore->reader.ctx, vector, meta, restore->page_count);
+}
+
 static void restore_take_names(struct restore *restore, const struct redis_reply *reply)
 {
 	bool is_empty = restore->vector.len == 0; /* then the script clears what may be left */
@@ -104,26 +141,12 @@ static void restore_take_names(struct restore *restore, const struct redis_reply
 	}
 	restore->names.len = restore->page_count * NAME_SIZE;
 	restore->phase = RESTORE_PAGES;
+	restore_begin(restore);
+	if (restore->operation.is_failed)
+		return;
 	restore_pump(&restore->operation);
 	if (restore->page_count == 0)
 		restore->phase = RESTORE_AGAIN;
-}
-
-static bool restore_open(struct restore *restore, const char *name, struct slice sealed)
-{
-	struct ledger_task *task = restore->operation.task;
-	char text[KEY_MAX];
-	char key[KEY_MAX];
-	restore->plain.len = 0;
-	char *plain = buffer_reserve(&restore->plain, sealed.len + 1);
-	struct slice seal_name = ledger_seal_name(task, slice_from(name), text);
-	if (!sealer_open(task->ledger->sealer, seal_name, sealed, plain)) {
-		ledger_fail(&restore->operation, "redis key %s is sealed with another identity key "
-			    "(identity.key_file), or damaged", restore_key(restore, name, key));
-		return false;
-	}
-	restore->plain.len = sealed.len - SEAL_OVERHEAD;
-	return true;
 }
 
 static void restore_take_page(struct restore *restore, const struct redis_reply *reply)
@@ -136,8 +159,7 @@ static void restore_take_page(struct restore *restore, const struct redis_reply 
 		ledger->counts.pages_in++;
 		ledger->counts.bytes_in += restore->plain.len;
 		if (!restore->operation.task->is_closed)
-			restore->reader.page(restore->reader.ctx, slice_from(name),
-					     buffer_slice(&restore->plain));
+			restore->reader.page(restore->reader.ctx, name, buffer_slice(&restore->plain));
 	}
 	if (restore->answered == restore->page_count)
 		restore->phase = RESTORE_AGAIN;
@@ -154,7 +176,7 @@ static void restore_take_again(struct restore *restore, struct slice vector)
 	} else if (restore->missing[0]) {
 		ledger_fail(operation, "redis key %s is gone though no commit deleted it: does Redis evict "
 			    "(maxmemory-policy must not be allkeys-*)?", restore->missing);
-	} else if (vector.len == 0 || restore_open(restore, "meta", buffer_slice(&restore->meta))) {
+	} else {
 		operation->task->stored.len = 0;
 		buffer_put(&operation->task->stored, vector.data, vector.len);
 		ledger_finish(operation, LEDGER_DONE);
@@ -193,14 +215,9 @@ static void restore_reply(struct ledger_operation *operation, const struct redis
 
 static void restore_tell(struct restore *restore)
 {
-	struct slice nothing = {NULL, 0};
 	const struct ledger_reader *reader = &restore->reader;
-	bool has_state = restore->operation.result == LEDGER_DONE && restore->vector.len > 0;
-	struct slice vector = has_state ? (struct slice){restore->vector.data + STAMP_LEN,
-							 restore->vector.len - STAMP_LEN} : nothing;
-	reader->done(reader->ctx, restore->operation.result, vector,
-		     has_state ? buffer_slice(&restore->plain) : nothing,
-		     restore->operation.result == LEDGER_FAILED ? restore->operation.error : NULL);
+	bool has_failed = restore->operation.result == LEDGER_FAILED;
+	reader->done(reader->ctx, restore->operation.result, has_failed ? restore->operation.error : NULL);
 }
 
 static void restore_end(struct ledger_operation *operation, bool tells_caller)

@@ -458,9 +458,6 @@ bool worker_join(struct worker *worker)
 
 static void close_task(struct worker_task *task)
 {
-	for (size_t i = 0; i < task->page_count; i++)
-		free((char *)task->pages[i].name.data);
-	free(task->pages);
 	free(task->inputs);
 	if (task->commit)
 		commit_destroy(task->commit);

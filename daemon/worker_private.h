@@ -22,6 +22,15 @@ struct worker_input {
 	bool is_problem_logged;
 };
 
+/* How far a task has been read back. */
+struct restore_progress {
+	size_t page_count;
+	size_t page_total;
+	int64_t said_ms;                  /* loop time */
+	char bad_page[PAGE_NAME_MAX + 1]; /* the first that cannot be, or "" */
+	bool is_foreign;                  /* offsets or meta are not ours */
+};
+
 struct worker_task {
 	struct worker *worker;
 	uint32_t number;
@@ -29,9 +38,7 @@ struct worker_task {
 	struct task *task;
 	struct ledger_task *ledger;
 	struct worker_input *inputs;
-	struct stored_page *pages; /* while restoring */
-	size_t page_count;
-	size_t page_capacity;
+	struct restore_progress restore;
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */
 	bool is_commit_open;       /* pages are still being written to it */

@@ -6,7 +6,10 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
-enum { COMMIT_STEP_BYTES = 64 << 10 }; /* of pages written in one turn */
+enum {
+	COMMIT_STEP_BYTES = 64 << 10, /* of pages written in one turn */
+	PROGRESS_MS = 1000,           /* between two lines of a restore */
+};
 
 static struct worker_input *find_input(struct worker_task *task, struct slice topic)
 {
@@ -42,36 +45,6 @@ static bool get_vector(struct worker_task *task, struct slice vector)
 	return !reader.failed;
 }
 
-static void forget_pages(struct worker_task *task)
-{
-	for (size_t i = 0; i < task->page_count; i++)
-		free((char *)task->pages[i].name.data);
-	task->page_count = 0;
-}
-
-static void begin_restore(void *ctx)
-{
-	forget_pages(ctx);
-}
-
-/* Name and bytes in one piece, the name ended by NUL. */
-static void keep_page(void *ctx, struct slice name, struct slice bytes)
-{
-	struct worker_task *task = ctx;
-	if (task->page_count == task->page_capacity) {
-		task->page_capacity = task->page_capacity ? 2 * task->page_capacity : 64;
-		task->pages = realloc(task->pages, task->page_capacity * sizeof(*task->pages));
-		CHECK(task->pages);
-	}
-	char *copy = malloc(name.len + 1 + bytes.len);
-	CHECK(copy);
-	memcpy(copy, name.data, name.len);
-	copy[name.len] = '\0';
-	memcpy(copy + name.len + 1, bytes.data, bytes.len);
-	task->pages[task->page_count++] =
-		(struct stored_page){{copy, name.len}, {copy + name.len + 1, bytes.len}};
-}
-
 static void fail_restore(struct worker_task *task, const char *error)
 {
 	log_error("the state of a task cannot be read back", "task=%" PRIu32 " why=%s", task->number,
@@ -98,36 +71,77 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	if (reader.failed)
 		return false;
 	go_on_from_revision(task->worker, revision);
-	keep_page(task, slice_from("m"), (struct slice){reader.at, (size_t)(reader.end - reader.at)});
-	return true;
+	struct slice page = {reader.at, (size_t)(reader.end - reader.at)};
+	return task_restore_page(task->task, "m", page);
 }
 
-static void end_restore(void *ctx, enum ledger_result result, struct slice vector, struct slice meta,
-			const char *error)
+/* The task begins anew, with nothing. */
+static void clear_task(struct worker_task *task)
+{
+	struct worker *worker = task->worker;
+	if (task->task)
+		task_destroy(task->task);
+	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
+				 worker->input_count);
+	task_confirm(task->task, worker->confirmed_ms);
+	for (size_t i = 0; i < worker->input_count; i++) {
+		task->inputs[i].offset = KAFKA_IN_BEGINNING;
+		task->inputs[i].empty_since = 0;
+	}
+}
+
+static void begin_restore(void *ctx, struct slice vector, struct slice meta, size_t page_count)
+{
+	struct worker_task *task = ctx;
+	clear_task(task);
+	task->restore = (struct restore_progress){.page_total = page_count, .said_ms = loop_now_ms()};
+	task->restore.is_foreign = !get_vector(task, vector) || !take_meta(task, meta);
+}
+
+static void restore_page(void *ctx, const char *name, struct slice bytes)
+{
+	struct worker_task *task = ctx;
+	struct restore_progress *restore = &task->restore;
+	restore->page_count++;
+	if (restore->is_foreign || restore->bad_page[0])
+		return;
+	if (!task_restore_page(task->task, name, bytes))
+		snprintf(restore->bad_page, sizeof(restore->bad_page), "%s", name);
+	if (loop_now_ms() - restore->said_ms < PROGRESS_MS)
+		return;
+	restore->said_ms = loop_now_ms();
+	log_info("a task is being read back", "task=%" PRIu32 " pages=%zu of=%zu people=%zu", task->number,
+		 restore->page_count, restore->page_total, people_count(task->task->people));
+}
+
+/* What is wrong with what was read, NULL if nothing is. */
+static const char *find_fault(struct worker_task *task, char *text, size_t size)
+{
+	struct restore_progress *restore = &task->restore;
+	if (restore->is_foreign)
+		return "its offsets are not ours; is redis.namespace used by something else?";
+	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
+	if (unsound != SERIES_NONE)
+		snprintf(restore->bad_page, sizeof(restore->bad_page), "s/%" PRIu32, unsound);
+	snprintf(text, size,
+		 "page %s does not fit this configuration: the windows' slides and lengths must be "
+		 "those that it was written with, or redis.namespace a new one", restore->bad_page);
+	return restore->bad_page[0] ? text : NULL;
+}
+
+static void end_restore(void *ctx, enum ledger_result result, const char *error)
 {
 	struct worker_task *task = ctx;
 	struct worker *worker = task->worker;
-	if (result != LEDGER_DONE) {
+	char text[256];
+	if (result == LEDGER_DONE)
+		error = find_fault(task, text, sizeof(text));
+	if (error) {
 		fail_restore(task, error);
 		return;
 	}
-	if (!get_vector(task, vector) || !take_meta(task, meta)) {
-		fail_restore(task, "its offsets are not ours; is redis.namespace used by something else?");
-		return;
-	}
-	const char *bad_page = task_restore(task->task, task->pages, task->page_count);
-	if (bad_page) {
-		char text[256];
-		snprintf(text, sizeof(text),
-			 "page %s does not fit this configuration: the windows' slides and lengths must be "
-			 "those that it was written with, or redis.namespace a new one",
-			 bad_page);
-		fail_restore(task, text);
-		return;
-	}
 	log_info("a task is read back", "task=%" PRIu32 " pages=%zu people=%zu", task->number,
-		 task->page_count, people_count(task->task->people));
-	forget_pages(task);
+		 task->restore.page_count, people_count(task->task->people));
 	bulletin_put_task(worker->bulletin, task->number);
 	bulletin_put_mark(worker->bulletin, NOTE_DROPPED);
 	task->state = TASK_READING;
@@ -136,22 +150,14 @@ static void end_restore(void *ctx, enum ledger_result result, struct slice vecto
 
 void worker_restore(struct worker_task *task)
 {
-	struct worker *worker = task->worker;
-	if (task->task)
-		task_destroy(task->task);
 	if (task->commit)
 		commit_destroy(task->commit);
 	task->commit = NULL;
 	task->is_committing = task->is_commit_open = task->is_dirty = task->is_caught_up = false;
 	task->state = TASK_RESTORING;
-	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
-				 worker->input_count);
-	task_confirm(task->task, worker->confirmed_ms);
-	for (size_t i = 0; i < worker->input_count; i++) {
-		task->inputs[i].offset = KAFKA_IN_BEGINNING;
-		task->inputs[i].empty_since = 0;
-	}
-	ledger_restore(task->ledger, &(struct ledger_reader){begin_restore, keep_page, end_restore, task});
+	clear_task(task);
+	ledger_restore(task->ledger, &(struct ledger_reader){task_compare_pages, begin_restore, restore_page,
+							     end_restore, task});
 }
 
 static void put_page(void *ctx, struct slice name, struct slice bytes)

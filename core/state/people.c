@@ -8,16 +8,21 @@ enum {
 	SEGMENT_BITS = 12,
 	SEGMENT_COUNT = 1 << SEGMENT_BITS,
 	SLOT_BITS_MIN = 3,
-	PAGE_BITS_MIN = 4,
-	PEOPLE_PER_PAGE_MAX = 16,
 	POINTER_BITS = 48,
+	TAG_SHIFT = POINTER_BITS + GENERATION_BITS,
 	CACHE_LINE = 64,
-	WORD_BITS_LOG2 = 6, /* of the marks */
+	LOOK_AHEAD = 8,
 };
 
-/* The low bits are where the blob is, the others are of the key's high word; 0: free. */
+/* From the low bits: the mark, where the blob is (pieces of a pool stand at multiples of 16), its generation,
+ * and the last bits of the key's high word. 0: free. */
 typedef uint64_t slot;
-#define POINTER_MASK ((UINT64_C(1) << POINTER_BITS) - 1)
+#define MARK_MASK UINT64_C(3)
+#define POINTER_MASK (((UINT64_C(1) << POINTER_BITS) - 1) & ~UINT64_C(15))
+#define GENERATION_MASK (((UINT64_C(1) << GENERATION_BITS) - 1) << POINTER_BITS)
+
+/* Clean, or dirty: since before a commit began or since then, in turn. */
+enum { MARK_CLEAN, MARK_ODD, MARK_EVEN };
 
 struct segment {
 	slot *slots; /* NULL: nobody yet */
@@ -27,13 +32,14 @@ struct segment {
 
 struct people {
 	struct segment segments[SEGMENT_COUNT];
-	unsigned page_bits;
 	size_t count;
-	uint64_t *dirty; /* a bit a page */
-	uint64_t *due;   /* in the commit under way */
-	size_t due_count;
-	people_before_change *before_change;
-	void *before_change_ctx;
+	slot dirty;       /* the mark of who changes now */
+	size_t dirty_count;
+	bool is_open;     /* a commit is under way */
+	size_t commit_at; /* of it: the next slot to look at, as in people_next */
+	people_say *say;
+	void *say_ctx;
+	struct generations generations;
 	struct pool *pool;
 	slot *found;     /* by the last search, or NULL: mostly the next one is for the same key */
 	struct key128 found_key;
@@ -46,7 +52,17 @@ static struct blob_header *blob_of(slot slot)
 
 static uint64_t tag_of(struct key128 key)
 {
-	return key.high << POINTER_BITS;
+	return key.high << TAG_SHIFT;
+}
+
+static bool has_tag(slot slot, struct key128 key)
+{
+	return slot >> TAG_SHIFT == tag_of(key) >> TAG_SHIFT;
+}
+
+static unsigned generation_of(slot slot)
+{
+	return (unsigned)((slot & GENERATION_MASK) >> POINTER_BITS);
 }
 
 static slot make_slot(const struct blob_header *blob, struct key128 key)
@@ -71,11 +87,6 @@ static size_t home_of(const struct segment *segment, uint64_t high)
 	return (high << SEGMENT_BITS) >> (64 - segment->bits);
 }
 
-static int64_t page_of(const struct people *people, uint64_t high)
-{
-	return (int64_t)(high >> (64 - people->page_bits));
-}
-
 static void *allocate(size_t count, size_t size)
 {
 	void *array = calloc(count, size);
@@ -83,17 +94,11 @@ static void *allocate(size_t count, size_t size)
 	return array;
 }
 
-static size_t dirty_words(const struct people *people)
-{
-	return (((size_t)1 << people->page_bits) + 63) / 64;
-}
-
 struct people *people_create(void)
 {
 	struct people *people = allocate(1, sizeof(*people));
-	people->page_bits = PAGE_BITS_MIN;
-	people->dirty = allocate(dirty_words(people), sizeof(*people->dirty));
-	people->due = allocate(dirty_words(people), sizeof(*people->due));
+	people->dirty = MARK_ODD;
+	generations_create(&people->generations);
 	people->pool = pool_create();
 	return people;
 }
@@ -107,8 +112,6 @@ void people_destroy(struct people *people)
 		if (people->segments[i].slots)
 			pool_give(people->pool, people->segments[i].slots,
 				  slot_count(&people->segments[i]) * sizeof(slot));
-	free(people->dirty);
-	free(people->due);
 	pool_destroy(people->pool);
 	free(people);
 }
@@ -128,11 +131,6 @@ size_t people_held_bytes(const struct people *people)
 	return sizeof(*people) + pool_held_bytes(people->pool);
 }
 
-unsigned people_page_bits(const struct people *people)
-{
-	return people->page_bits;
-}
-
 /* ---- Finding ---- */
 
 void people_prefetch(const struct people *people, struct key128 key)
@@ -150,7 +148,7 @@ static const struct blob_header *guess_blob(const struct people *people, struct 
 		return NULL;
 	size_t mask = slot_count(segment) - 1;
 	for (size_t at = home_of(segment, key.high); segment->slots[at]; at = (at + 1) & mask)
-		if ((segment->slots[at] & ~POINTER_MASK) == tag_of(key))
+		if (has_tag(segment->slots[at], key))
 			return blob_of(segment->slots[at]);
 	return NULL;
 }
@@ -182,7 +180,7 @@ static slot *find_slot(const struct segment *segment, struct key128 key)
 		slot *found = &segment->slots[at];
 		if (!*found)
 			return found;
-		if ((*found & ~POINTER_MASK) == tag_of(key) && key128_equal(blob_of(*found)->key, key))
+		if (has_tag(*found, key) && key128_equal(blob_of(*found)->key, key))
 			return found;
 	}
 }
@@ -235,6 +233,13 @@ static slot *take_slots(struct people *people, unsigned bits)
 	return slots;
 }
 
+/* Slots of a segment have moved: the commit looks at all of them once more. */
+static void look_again(struct people *people, const struct segment *segment)
+{
+	if (people->commit_at >> 32 == (size_t)(segment - people->segments))
+		people->commit_at &= ~(size_t)UINT32_MAX;
+}
+
 static void grow_segment(struct people *people, struct segment *segment)
 {
 	struct segment old = *segment;
@@ -252,49 +257,44 @@ static void grow_segment(struct people *people, struct segment *segment)
 	}
 	if (old.slots)
 		pool_give(people->pool, old.slots, slot_count(&old) * sizeof(slot));
+	look_again(people, segment);
 }
 
-static bool is_marked(const uint64_t *marks, int64_t page)
+static bool is_due(const struct people *people, slot slot)
 {
-	return marks[page / 64] >> (page % 64) & 1;
+	uint64_t mark = slot & MARK_MASK;
+	if (!people->is_open || mark == people->dirty)
+		return false;
+	return mark != MARK_CLEAN || people->generations.all[generation_of(slot)].is_leaving;
 }
 
-/* The page of a key is about to change. */
-static void mark_dirty(struct people *people, uint64_t high)
+static void say(struct people *people, slot *place)
 {
-	int64_t page = page_of(people, high);
-	if (people->due_count && is_marked(people->due, page)) {
-		people->before_change(people->before_change_ctx, page);
-		CHECK(!is_marked(people->due, page));
-	}
-	people->dirty[page / 64] |= (uint64_t)1 << (page % 64);
+	const struct blob_header *blob = blob_of(*place);
+	people->say(people->say_ctx, (struct slice){(const char *)blob, blob->len});
+	generations_move(&people->generations, generation_of(*place));
+	*place = (*place & ~(MARK_MASK | GENERATION_MASK)) |
+		 (slot)people->generations.open << POINTER_BITS;
 }
 
-void people_set_page_bits(struct people *people, unsigned page_bits)
+/* A person is about to change. */
+static void mark_dirty(struct people *people, slot *place)
 {
-	CHECK(page_bits >= PAGE_BITS_MIN && page_bits < 40 && people->due_count == 0);
-	people->page_bits = page_bits;
-	free(people->dirty);
-	free(people->due);
-	people->dirty = allocate(dirty_words(people), sizeof(*people->dirty));
-	people->due = allocate(dirty_words(people), sizeof(*people->due));
+	if (is_due(people, *place))
+		say(people, place);
+	people->dirty_count += (*place & MARK_MASK) != people->dirty;
+	*place = (*place & ~MARK_MASK) | people->dirty;
 }
 
-static void grow_pages(struct people *people)
-{
-	people_set_page_bits(people, people->page_bits + 1);
-	memset(people->dirty, 0xff, dirty_words(people) * sizeof(*people->dirty));
-	if (people->page_bits < WORD_BITS_LOG2)
-		people->dirty[0] = (UINT64_C(1) << (1 << people->page_bits)) - 1;
-}
-
-static struct blob_header *place_new(struct people *people, struct key128 key, size_t len)
+/* `mark`: with the generation. */
+static struct blob_header *place_new(struct people *people, struct key128 key, size_t len, slot mark)
 {
 	struct segment *segment = (struct segment *)segment_of(people, key);
 	if (!segment->slots || (segment->count + 1) * 5 > slot_count(segment) * 4)
 		grow_segment(people, segment);
 	struct blob_header *blob = pool_take(people->pool, len);
-	*find_slot(segment, key) = make_slot(blob, key);
+	*find_slot(segment, key) = make_slot(blob, key) | mark;
+	people->dirty_count += (mark & MARK_MASK) != MARK_CLEAN;
 	segment->count++;
 	people->count++;
 	return blob;
@@ -312,32 +312,19 @@ static struct blob_header *move_blob(struct people *people, slot *place, size_t 
 	return moved;
 }
 
-static struct blob_header *place(struct people *people, struct key128 key, size_t len)
+struct blob_header *people_resize(struct people *people, struct key128 key, size_t len)
 {
 	slot *found = find(people, key);
 	if (!found)
-		return place_new(people, key, len);
+		return place_new(people, key, len, people->dirty);
+	mark_dirty(people, found);
 	return move_blob(people, found, blob_of(*found)->len, len);
-}
-
-struct blob_header *people_resize(struct people *people, struct key128 key, size_t len)
-{
-	mark_dirty(people, key.high);
-	struct blob_header *blob = place(people, key, len);
-	if (people->count >> people->page_bits >= PEOPLE_PER_PAGE_MAX && people->due_count == 0)
-		grow_pages(people);
-	return blob;
 }
 
 void people_shrink(struct people *people, struct key128 key, size_t len)
 {
 	slot *found = find_slot(segment_of(people, key), key);
 	move_blob(people, found, len, blob_of(*found)->len);
-}
-
-static void put_blob(struct people *people, struct slice blob)
-{
-	memcpy(place(people, person_blob_key(blob.data), blob.len), blob.data, blob.len);
 }
 
 void people_put(struct people *people, struct slice blob)
@@ -365,88 +352,95 @@ void people_remove(struct people *people, struct key128 key)
 	slot *found = segment->slots ? find_slot(segment, key) : NULL;
 	if (!found || !*found)
 		return;
-	mark_dirty(people, key.high);
+	if (is_due(people, *found))
+		say(people, found);
+	people->dirty_count -= (*found & MARK_MASK) == people->dirty;
+	generations_drop(&people->generations, generation_of(*found));
 	pool_give(people->pool, blob_of(*found), blob_of(*found)->len);
 	people->found = NULL;
 	segment->count--;
 	people->count--;
 	close_gap(segment, (size_t)(found - segment->slots));
+	look_again(people, segment);
 }
 
-/* ---- Pages ---- */
+/* ---- Commits ---- */
 
-void people_begin_commit(struct people *people, people_before_change *before_change, void *ctx)
+void people_begin_commit(struct people *people, people_say *say, void *ctx)
 {
-	uint64_t *due = people->dirty;
-	CHECK(people->due_count == 0);
-	people->dirty = people->due;
-	people->due = due;
-	people->before_change = before_change;
-	people->before_change_ctx = ctx;
-	memset(people->dirty, 0, dirty_words(people) * sizeof(*people->dirty));
-	for (size_t i = 0; i < dirty_words(people); i++)
-		people->due_count += (size_t)__builtin_popcountll(due[i]);
+	CHECK(!people->is_open);
+	people->say = say;
+	people->say_ctx = ctx;
+	people->is_open = generations_begin(&people->generations, people->count) || people->dirty_count > 0;
+	people->commit_at = 0;
+	people->dirty = people->dirty == MARK_ODD ? MARK_EVEN : MARK_ODD;
+	people->dirty_count = 0;
 }
 
-int64_t people_next_due(const struct people *people, int64_t page)
+/* The slots of a segment from `at` on, at most so many. Returns the next one. */
+static size_t say_slots(struct people *people, struct segment *segment, size_t at, size_t slot_count)
 {
-	if (people->due_count == 0)
-		return -1;
-	for (; page < (int64_t)1 << people->page_bits; page++) {
-		uint64_t word = people->due[page / 64] >> (page % 64);
-		if (word)
-			return page + __builtin_ctzll(word);
-		page |= 63;
+	for (; at < slot_count; at++) {
+		if (at + LOOK_AHEAD < slot_count && is_due(people, segment->slots[at + LOOK_AHEAD]))
+			__builtin_prefetch(blob_of(segment->slots[at + LOOK_AHEAD]));
+		if (segment->slots[at] && is_due(people, segment->slots[at]))
+			say(people, &segment->slots[at]);
 	}
-	return -1;
+	return at;
 }
 
-void people_take_due(struct people *people, int64_t page)
+bool people_step_commit(struct people *people, size_t count)
 {
-	CHECK(is_marked(people->due, page));
-	people->due[page / 64] &= ~((uint64_t)1 << (page % 64));
-	people->due_count--;
-}
-
-/* From the home of the page's first key to that of its last, and on to the first free slot. */
-static void encode_segment(const struct people *people, const struct segment *segment, int64_t page,
-			   struct buffer *out)
-{
-	if (!segment->slots)
-		return;
-	size_t mask = slot_count(segment) - 1, at = 0, sure_count = mask + 1;
-	if (people->page_bits > SEGMENT_BITS) {
-		uint64_t first = (uint64_t)page << (64 - people->page_bits);
-		uint64_t last = first + (UINT64_MAX >> people->page_bits);
-		at = home_of(segment, first);
-		sure_count = home_of(segment, last) - at + 1;
+	while (people->is_open && count > 0) {
+		size_t number = people->commit_at >> 32, at = (uint32_t)people->commit_at;
+		struct segment *segment = &people->segments[number];
+		size_t left = slot_count(segment) > at ? slot_count(segment) - at : 0;
+		size_t looked = left < count ? left : count;
+		say_slots(people, segment, at, at + looked);
+		count -= looked;
+		people->commit_at += looked;
+		if (looked == left)
+			people->commit_at = (number + 1) << 32;
+		people->is_open = people->commit_at >> 32 < SEGMENT_COUNT;
 	}
-	for (size_t i = 0; i <= mask; i++) {
-		slot slot = segment->slots[(at + i) & mask];
-		if (i >= sure_count && !slot)
-			break;
-		if (slot && page_of(people, blob_of(slot)->key.high) == page)
-			buffer_put_text(out, (struct slice){(const char *)blob_of(slot), blob_of(slot)->len});
-	}
+	return people->is_open;
 }
 
-void people_encode_page(const struct people *people, int64_t page, struct buffer *out)
+int64_t people_take_chunk(struct people *people)
 {
-	if (people->page_bits >= SEGMENT_BITS) {
-		int64_t segment = page >> (people->page_bits - SEGMENT_BITS);
-		encode_segment(people, &people->segments[segment], page, out);
-		return;
-	}
-	int64_t count = (int64_t)1 << (SEGMENT_BITS - people->page_bits);
-	for (int64_t i = page * count; i < (page + 1) * count; i++)
-		encode_segment(people, &people->segments[i], page, out);
+	return generations_take_chunk(&people->generations);
 }
 
-bool people_decode_page(struct people *people, struct slice page, const struct series_table *table,
-			int64_t now_ms)
+bool people_take_empty(struct people *people, struct generation *empty)
 {
+	return generations_take_empty(&people->generations, empty);
+}
+
+/* ---- Restores ---- */
+
+void people_begin_restore(struct people *people, uint64_t people_count)
+{
+	generations_begin_restore(&people->generations, people_count);
+}
+
+void people_end_restore(struct people *people)
+{
+	generations_end_restore(&people->generations);
+}
+
+static void restore_person(struct people *people, struct slice blob, slot generation)
+{
+	struct key128 key = person_blob_key(blob.data);
+	memcpy(place_new(people, key, blob.len, generation << POINTER_BITS), blob.data, blob.len);
+}
+
+bool people_restore_chunk(struct people *people, int64_t chunk, struct slice bytes, int64_t forgotten_ms,
+			  const struct series_table *table, int64_t now_ms)
+{
+	slot generation = generations_restore_chunk(&people->generations, chunk);
 	struct person person = {0};
-	struct reader reader = reader_of(page);
+	struct reader reader = reader_of(bytes);
+	uint64_t written = 0, live = 0;
 	while (!reader_at_end(&reader)) {
 		struct slice blob = reader_text(&reader);
 		if (reader.failed || !person_load(&person, blob) ||
@@ -454,8 +448,13 @@ bool people_decode_page(struct people *people, struct slice page, const struct s
 			reader.failed = true;
 			break;
 		}
-		put_blob(people, blob);
+		written++;
+		if (find(people, person.key) || person_blob_last_ms(blob.data) < forgotten_ms)
+			continue;
+		restore_person(people, blob, generation);
+		live++;
 	}
 	person_destroy(&person);
+	generations_count_restored(&people->generations, written, live);
 	return !reader.failed;
 }

@@ -1,19 +1,18 @@
-/* People: the table of a task's persons, and the pages in which they are committed. Design decisions 1 and 3.
+/* People: the table of a task's persons, and the chunks in which they are committed. Design decisions 1 and
+ * 3.
  *
  *   segments [top 12 bits of the key] -> slots, an open-addressed table that grows on its own:
  *
- *   slot    0        1        2        3       ...     each 8 bytes: where the blob is, and 16 bits of the
- * key
- *         [ blob ] [ blob ] [ free ] [ blob ]
+ *   slot    0        1        2        3       ...     each 8 bytes: where the blob is, whether it is dirty,
+ *         [ blob ] [ blob ] [ free ] [ blob ]          where it is stored, and 10 bits of the key
  *
- * so that no growth takes longer than that of one segment. The home of a person is the next bits of his
- * key, so a page, which is a range of keys, is a range of slots, and is found without looking at the
- * others. Pages are numbered by the top page_bits of the key; when there are too many people for their
- * pages the number doubles and all of them are dirty.
+ * so that no growth takes longer than that of one segment. What is committed is a log: chunks with the people
+ * that changed, the newest version of each counts (generations.h).
  * A table belongs to one thread. Aborts where memory is missing. */
 #ifndef LADDER_STATE_PEOPLE_H
 #define LADDER_STATE_PEOPLE_H
 
+#include "core/state/generations.h"
 #include "core/state/person_blob.h"
 
 struct people;
@@ -36,7 +35,7 @@ void people_prefetch_end(const struct people *people, struct key128 key);
 /* The blob of a person, or an empty slice; valid until the next people_put or people_resize. */
 struct slice people_find(struct people *people, struct key128 key);
 
-/* Puts a blob (whose key is its own) in place of the one before; its page is dirty then. */
+/* Puts a blob (whose key is its own) in place of the one before; it is dirty then. */
 void people_put(struct people *people, struct slice blob);
 void people_remove(struct people *people, struct key128 key);
 
@@ -52,25 +51,24 @@ void people_shrink(struct people *people, struct key128 key, size_t len);
  * get or lose people meanwhile; people_put of a key that is there is allowed. */
 struct slice people_next(const struct people *people, size_t *at);
 
-unsigned people_page_bits(const struct people *people);
+/* Commits. Who is dirty when one begins is due in it, and nobody is dirty then; so are those of generations
+ * that leave. Each of them is said once: by people_step_commit, or before he changes or goes. */
+typedef void people_say(void *ctx, struct slice blob);
+void people_begin_commit(struct people *people, people_say *say, void *ctx);
+/* Says some of those that are due, after a look at no more than so many slots. False: there are none left. */
+bool people_step_commit(struct people *people, size_t slot_count);
 
-/* Commits. The pages that are dirty when one begins are due in it, and nothing is dirty then; a page that
- * changes before it was taken is told to `before_change` first, who must take it. Pages do not double
- * meanwhile. */
-typedef void people_before_change(void *ctx, int64_t page);
-void people_begin_commit(struct people *people, people_before_change *before_change, void *ctx);
-/* The next page that is due, at or after `page`, or -1. */
-int64_t people_next_due(const struct people *people, int64_t page);
-/* It is not due any more. */
-void people_take_due(struct people *people, int64_t page);
+/* The number of the chunk that those said since the last one are in. */
+int64_t people_take_chunk(struct people *people);
+/* Chunks [first_chunk, end_chunk) in which nobody is any more; when a commit has said all. False: none. */
+bool people_take_empty(struct people *people, struct generation *empty);
 
-/* Appends the blobs of a page, each with its length before it. */
-void people_encode_page(const struct people *people, int64_t page, struct buffer *out);
-/* Puts the people of a stored page into the table; nothing is dirty by it. False if the bytes are no page,
- * or somebody in it is not sound (person_is_sound). */
-bool people_decode_page(struct people *people, struct slice page, const struct series_table *table,
-			int64_t now_ms);
-/* After a restore: the number of pages that is stored. */
-void people_set_page_bits(struct people *people, unsigned page_bits);
+/* A restore, of about so many people: the chunks from the newest to the oldest. Nobody is dirty by it; who
+ * was silent since before `forgotten_ms` is left out. False if the bytes are no chunk, or somebody in it is
+ * not sound (person_is_sound). */
+void people_begin_restore(struct people *people, uint64_t people_count);
+bool people_restore_chunk(struct people *people, int64_t chunk, struct slice bytes, int64_t forgotten_ms,
+			  const struct series_table *table, int64_t now_ms);
+void people_end_restore(struct people *people);
 
 #endif

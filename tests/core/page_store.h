@@ -5,8 +5,13 @@
 #include "core/pipeline.h"
 #include "tests/core/fixture.h"
 
+struct stored_page {
+	struct slice name; /* ends with NUL */
+	struct slice bytes;
+};
+
 struct page_store {
-	struct stored_page *pages; /* names end with NUL */
+	struct stored_page *pages;
 	size_t count;
 };
 
@@ -61,15 +66,29 @@ static inline void page_store_destroy(struct page_store *store)
 	*store = (struct page_store){0};
 }
 
-/* What task_restore says; the order in which it is handed the pages is turned round every time. */
+static inline int page_store_compare(const void *left, const void *right)
+{
+	const struct stored_page *a = left, *b = right;
+	return task_compare_pages(a->name.data, b->name.data);
+}
+
+/* The name of a page that cannot be, or NULL. */
+static inline const char *page_store_restore_pages(struct stored_page *pages, size_t count, struct task *task)
+{
+	qsort(pages, count, sizeof(*pages), page_store_compare);
+	for (size_t i = 0; i < count; i++)
+		if (!task_restore_page(task, pages[i].name.data, pages[i].bytes))
+			return pages[i].name.data;
+	uint32_t unsound = task_end_restore(task);
+	for (size_t i = 0; i < count && unsound != SERIES_NONE; i++)
+		if (pages[i].name.data[0] == 's' && strtoul(pages[i].name.data + 2, NULL, 10) == unsound)
+			return pages[i].name.data;
+	return NULL;
+}
+
 static inline const char *page_store_restore(struct page_store *store, struct task *task)
 {
-	for (size_t i = 0; i < store->count / 2; i++) {
-		struct stored_page page = store->pages[i];
-		store->pages[i] = store->pages[store->count - 1 - i];
-		store->pages[store->count - 1 - i] = page;
-	}
-	return task_restore(task, store->pages, store->count);
+	return page_store_restore_pages(store->pages, store->count, task);
 }
 
 #endif

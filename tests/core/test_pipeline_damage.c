@@ -112,7 +112,7 @@ static void try_bytes(struct damage *damage, size_t page, struct slice bytes)
 	memcpy(pages, damage->store.pages, sizeof(pages));
 	pages[page].bytes = bytes;
 	struct task_rows rows = begin(&damage->fixture.options);
-	const char *refused = task_restore(rows.tasks[0], pages, damage->store.count);
+	const char *refused = page_store_restore_pages(pages, damage->store.count, rows.tasks[0]);
 	if (refused) {
 		assert_true(is_page(damage, refused));
 		damage->refused_count++;

@@ -45,8 +45,10 @@ struct side {
 	unsigned begins;
 	char vector[64];
 	char meta[64];
+	size_t page_total;      /* as it was said first */
 	size_t page_count;
-	bool is_damaged;        /* a page twice, or of an unknown name */
+	char last_page[16];
+	bool is_damaged;        /* a page twice, out of order, or of an unknown name */
 	char pages[PAGES][128]; /* restored, or "" */
 };
 
@@ -138,21 +140,27 @@ static void run_for_ms(int64_t span_ms)
 		loop_run_once(loop, until_ms - loop_now_ms());
 }
 
-static void on_begin(void *ctx)
+static void on_begin(void *ctx, struct slice vector, struct slice meta, size_t page_count)
 {
 	struct side *side = ctx;
+	side->page_total = page_count;
+	side->last_page[0] = '\0';
+	snprintf(side->vector, sizeof side->vector, "%.*s", (int)vector.len, vector.data ? vector.data : "");
+	snprintf(side->meta, sizeof side->meta, "%.*s", (int)meta.len, meta.data ? meta.data : "");
 	side->begins++;
 	side->page_count = 0;
 	side->is_damaged = false;
 	memset(side->pages, 0, sizeof side->pages);
 }
 
-static void on_page(void *ctx, struct slice name, struct slice bytes)
+static void on_page(void *ctx, const char *name, struct slice bytes)
 {
 	struct side *side = ctx;
 	unsigned page;
 	side->page_count++;
-	if (sscanf(name.data, "p/%u", &page) != 1 || page >= PAGES || side->pages[page][0])
+	side->is_damaged |= strcmp(side->last_page, name) >= 0;
+	snprintf(side->last_page, sizeof side->last_page, "%s", name);
+	if (sscanf(name, "p/%u", &page) != 1 || page >= PAGES || side->pages[page][0])
 		side->is_damaged = true;
 	else
 		snprintf(side->pages[page], sizeof side->pages[page], "%.*s", (int)bytes.len, bytes.data);
@@ -166,12 +174,11 @@ static void on_result(struct side *side, enum ledger_result result, const char *
 	snprintf(side->error, sizeof side->error, "%s", error ? error : "");
 }
 
-static void on_done(void *ctx, enum ledger_result result, struct slice vector, struct slice meta,
-		    const char *error)
+static void on_done(void *ctx, enum ledger_result result, const char *error)
 {
 	struct side *side = ctx;
-	snprintf(side->vector, sizeof side->vector, "%.*s", (int)vector.len, vector.data ? vector.data : "");
-	snprintf(side->meta, sizeof side->meta, "%.*s", (int)meta.len, meta.data ? meta.data : "");
+	if (result == LEDGER_DONE)
+		assert_int_equal(side->page_count, side->page_total);
 	on_result(side, result, error);
 }
 
@@ -196,7 +203,7 @@ static void side_close(struct side *side)
 
 static void start_restore(struct side *side)
 {
-	struct ledger_reader reader = {on_begin, on_page, on_done, side};
+	struct ledger_reader reader = {strcmp, on_begin, on_page, on_done, side};
 	side->is_told = false;
 	ledger_restore(side->task, &reader);
 }

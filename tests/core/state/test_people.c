@@ -1,7 +1,7 @@
 /* Goal: the table of people against a plain list: what was put is found, what was removed is not,
- * growth loses nobody; the pages together hold everybody once, each in the page of his key; and dirty
- * are exactly the pages that were touched. Keys crowd on purpose: at both ends of the table and with
- * equal high words. */
+ * growth loses nobody; a commit says who changed, and those of old chunks, each once and as he was when it
+ * began; the chunks that are left hold everybody at any time, and are not many more than that. Keys crowd on
+ * purpose: at both ends of the table and with equal high words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,154 +140,197 @@ static void test_against_a_list(void **state)
 	destroy(&reference);
 }
 
-static int64_t page_of(const struct people *people, const struct known *known)
+/* ---- Commits ---- */
+
+enum { CHUNK_COUNT = 20000, PEOPLE_A_CHUNK = 7 };
+
+/* The chunks that are stored, and those of a commit under way. */
+struct log {
+	struct reference *reference;
+	struct buffer chunks[CHUNK_COUNT];
+	struct buffer open;
+	size_t open_count;
+	size_t said_count;
+	int64_t newest;
+};
+
+static void close_chunk(struct log *log)
 {
-	return (int64_t)(known->key.high >> (64 - people_page_bits(people)));
+	if (log->open.len == 0)
+		return;
+	log->newest = people_take_chunk(log->reference->people);
+	assert_in_range(log->newest, 0, CHUNK_COUNT - 1);
+	assert_int_equal(log->chunks[log->newest].len, 0);
+	log->chunks[log->newest] = log->open;
+	log->open = (struct buffer){0};
+	log->open_count = 0;
 }
 
-static void must_not_change(void *ctx, int64_t page)
+static void say(void *ctx, struct slice blob)
 {
-	(void)ctx, (void)page;
-	fail();
+	struct log *log = ctx;
+	buffer_put_text(&log->open, blob);
+	log->said_count++;
+	if (++log->open_count == PEOPLE_A_CHUNK)
+		close_chunk(log);
 }
 
-static void begin_commit(struct people *people)
+static void end_commit(struct log *log)
 {
-	people_begin_commit(people, must_not_change, NULL);
+	struct generation empty;
+	close_chunk(log);
+	while (people_take_empty(log->reference->people, &empty))
+		for (int64_t i = empty.first_chunk; i < empty.end_chunk; i++)
+			buffer_destroy(&log->chunks[i]);
 }
 
-/* Encodes all pages and puts them into another table: the same people; each page has the people of its
- * keys. */
-static void check_pages(const struct reference *reference)
+static size_t commit(struct log *log)
+{
+	log->said_count = 0;
+	people_begin_commit(log->reference->people, say, log);
+	while (people_step_commit(log->reference->people, 100))
+		continue;
+	end_commit(log);
+	return log->said_count;
+}
+
+static struct people *restore(struct log *log, uint64_t people_count, int64_t forgotten_ms)
 {
 	const struct series_table no_series = {0};
 	struct people *copy = people_create();
-	struct buffer page = {0};
-	size_t count = 0;
-	people_set_page_bits(copy, people_page_bits(reference->people));
-	for (int64_t i = 0; i < (int64_t)1 << people_page_bits(reference->people); i++) {
-		page.len = 0;
-		people_encode_page(reference->people, i, &page);
-		for (int k = 0; k < KEY_COUNT; k++)
-			count += reference->known[k].value != TIME_NONE &&
-				 page_of(reference->people, &reference->known[k]) == i;
-		assert_true(people_decode_page(copy, buffer_slice(&page), &no_series, START_MS));
-		assert_int_equal(people_count(copy), count);
-	}
-	check_all(reference, copy);
-	begin_commit(copy);
-	assert_int_equal(people_next_due(copy, 0), -1);
-	buffer_destroy(&page);
-	people_destroy(copy);
+	people_begin_restore(copy, people_count);
+	for (int64_t i = log->newest; i >= 0; i--)
+		if (log->chunks[i].len)
+			assert_true(people_restore_chunk(copy, i, buffer_slice(&log->chunks[i]), forgotten_ms,
+							 &no_series, START_MS));
+	people_end_restore(copy);
+	return copy;
 }
 
-static void test_pages(void **state)
+static struct log *create_log(struct reference *reference, uint64_t seed)
+{
+	struct log *log = calloc(1, sizeof(*log));
+	assert_non_null(log);
+	create(reference, seed);
+	log->reference = reference;
+	return log;
+}
+
+static void destroy_log(struct log *log)
+{
+	for (size_t i = 0; i < CHUNK_COUNT; i++)
+		buffer_destroy(&log->chunks[i]);
+	buffer_destroy(&log->open);
+	free(log);
+}
+
+static void put_some(struct reference *reference, int count)
+{
+	for (int i = 0; i < count; i++)
+		put(reference, any(reference));
+}
+
+/* Exactly those who changed are said while nothing has to be written again, and nobody after that. */
+static void test_dirty_are_said(void **state)
 {
 	(void)state;
 	struct reference reference;
-	create(&reference, 2);
-	unsigned bits = people_page_bits(reference.people);
-	check_pages(&reference);
-	change_some(&reference, 150, 80);
-	check_pages(&reference);
-	assert_int_equal(people_page_bits(reference.people), bits);
-	change_some(&reference, 4000, 80);
-	assert_true(people_page_bits(reference.people) >= bits + 3);
-	check_pages(&reference);
-	destroy(&reference);
-}
-
-static int64_t take_next(struct people *people, int64_t page)
-{
-	page = people_next_due(people, page);
-	if (page >= 0)
-		people_take_due(people, page);
-	return page;
-}
-
-static void take_all(struct people *people)
-{
-	begin_commit(people);
-	for (int64_t page = 0; (page = take_next(people, page)) >= 0; page++)
-		;
-}
-
-/* After a few changes exactly their pages are dirty, once; after the number of pages grew all of them are. */
-static void test_dirty_marks(void **state)
-{
-	(void)state;
-	struct reference reference;
-	create(&reference, 3);
-	change_some(&reference, 4000, 80);
-	for (int round = 0; round < 200; round++) {
-		bool is_dirty[4096] = {false};
-		unsigned bits = people_page_bits(reference.people);
-		assert_true(bits <= 12);
-		take_all(reference.people);
-		for (int i = 0; i < 5; i++) {
+	struct log *log = create_log(&reference, 3);
+	for (int round = 0; round < 30; round++) {
+		bool is_dirty[KEY_COUNT] = {false};
+		size_t wanted = 0;
+		for (int i = 0; i < 40; i++) {
 			struct known *known = any(&reference);
-			bool was_there = known->value != TIME_NONE;
-			bool is_put = random_percent(&reference.random, 50);
-			if (is_put)
-				put(&reference, known);
-			else
-				drop(&reference, known);
-			is_dirty[page_of(reference.people, known)] |= is_put || was_there;
+			bool *mark = &is_dirty[known - reference.known];
+			wanted += !*mark;
+			*mark = true;
+			put(&reference, known);
 		}
-		bool has_grown = people_page_bits(reference.people) != bits;
-		begin_commit(reference.people);
-		int64_t said = take_next(reference.people, 0);
-		for (int64_t page = 0; page < (int64_t)1 << people_page_bits(reference.people); page++) {
-			assert_int_equal(said == page, has_grown || is_dirty[page]);
-			if (said == page)
-				said = take_next(reference.people, page + 1);
-		}
-		assert_int_equal(said, -1);
-		assert_int_equal(take_next(reference.people, 0), -1);
+		assert_int_equal(commit(log), wanted);
+		assert_int_equal(commit(log), 0);
 	}
+	struct people *copy = restore(log, reference.count, TIME_NONE);
+	check_all(&reference, copy);
+	people_destroy(copy);
+	destroy_log(log);
 	destroy(&reference);
 }
 
-/* When the number of pages grows, everybody is in another one. */
-static void test_growth_is_dirty(void **state)
+/* Of all that was ever put only the newest is stored more or less once, and the same comes back; also from a
+ * table that was restored in between. */
+static void test_log_stays_small(void **state)
 {
 	(void)state;
 	struct reference reference;
-	create(&reference, 6);
-	for (int i = 0; i < KEY_COUNT; i++) {
-		unsigned bits = people_page_bits(reference.people);
-		take_all(reference.people);
-		put(&reference, &reference.known[i]);
-		if (people_page_bits(reference.people) == bits)
-			continue;
-		int64_t page_count = (int64_t)1 << people_page_bits(reference.people);
-		begin_commit(reference.people);
-		for (int64_t page = 0; page < page_count; page++)
-			assert_int_equal(take_next(reference.people, page), page);
+	struct log *log = create_log(&reference, 4);
+	for (int round = 0; round < 200; round++) {
+		put_some(&reference, 300);
+		commit(log);
+		if (round % 50 == 49) {
+			struct people *copy = restore(log, reference.count, TIME_NONE);
+			people_destroy(reference.people);
+			reference.people = copy;
+			check_all(&reference, copy);
+			commit(log); /* may write again what is in old chunks */
+			assert_int_equal(commit(log), 0);
+		}
 	}
-	assert_true(people_page_bits(reference.people) >= 7);
+	size_t chunk_count = 0;
+	for (int64_t i = 0; i <= log->newest; i++)
+		chunk_count += log->chunks[i].len > 0;
+	assert_in_range(chunk_count * PEOPLE_A_CHUNK, reference.count, 2 * reference.count + 3 * 4096);
+	assert_in_range(log->newest * PEOPLE_A_CHUNK, 8 * reference.count, INT64_MAX);
+	destroy_log(log);
 	destroy(&reference);
 }
 
-/* One page is dirty again and again: asked from any page on, it is said once. */
-static void test_dirty_from(void **state)
+/* What changes, comes and goes while a commit is under way is not in it. */
+static void test_commit_is_frozen(void **state)
 {
 	(void)state;
 	struct reference reference;
-	create(&reference, 4);
-	change_some(&reference, 4000, 80);
-	int64_t page_count = (int64_t)1 << people_page_bits(reference.people);
-	assert_true(page_count >= 128);
-	for (int i = 0; i < KEY_COUNT; i += 7) {
-		take_all(reference.people);
-		put(&reference, &reference.known[i]);
-		int64_t page = page_of(reference.people, &reference.known[i]);
-		begin_commit(reference.people);
-		assert_int_equal(take_next(reference.people, page + 1), -1);
-		int64_t from = random_below(&reference.random, page + 1);
-		assert_int_equal(take_next(reference.people, from), page);
-		assert_int_equal(take_next(reference.people, 0), -1);
+	struct log *log = create_log(&reference, 5);
+	struct known *frozen = calloc(KEY_COUNT, sizeof(*frozen));
+	assert_non_null(frozen);
+	for (int round = 0; round < 60; round++) {
+		put_some(&reference, 300);
+		memcpy(frozen, reference.known, KEY_COUNT * sizeof(*frozen));
+		size_t count = reference.count;
+		people_begin_commit(reference.people, say, log);
+		for (bool is_open = true; is_open;) {
+			struct known *known = any(&reference);
+			put(&reference, known);
+			is_open = people_step_commit(reference.people,
+						     (size_t)random_below(&reference.random, 60));
+		}
+		end_commit(log);
+		struct reference then = {.known = frozen, .count = count};
+		struct people *copy = restore(log, count, TIME_NONE);
+		check_all(&then, copy);
+		people_destroy(copy);
 	}
+	free(frozen);
+	destroy_log(log);
+	destroy(&reference);
+}
+
+/* Old chunks may have people who were forgotten since: the time of that keeps them out. */
+static void test_forgotten_stay_out(void **state)
+{
+	(void)state;
+	struct reference reference;
+	struct log *log = create_log(&reference, 6);
+	put_some(&reference, 1000);
+	commit(log);
+	struct people *copy = restore(log, reference.count, TIME_NONE + 1); /* nobody here has an event */
+	assert_int_equal(people_count(copy), 0);
+	people_destroy(copy);
+	for (int i = 0; i < KEY_COUNT; i++)
+		drop(&reference, &reference.known[i]);
+	commit(log);
+	commit(log);
+	assert_int_equal(log->said_count, 0);
+	destroy_log(log);
 	destroy(&reference);
 }
 
@@ -314,9 +357,9 @@ static void test_used_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_against_a_list), cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_dirty_marks),    cmocka_unit_test(test_dirty_from),
-		cmocka_unit_test(test_used_bytes),     cmocka_unit_test(test_growth_is_dirty),
+		cmocka_unit_test(test_against_a_list),     cmocka_unit_test(test_dirty_are_said),
+		cmocka_unit_test(test_log_stays_small),    cmocka_unit_test(test_commit_is_frozen),
+		cmocka_unit_test(test_forgotten_stay_out), cmocka_unit_test(test_used_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

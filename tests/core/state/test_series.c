@@ -137,7 +137,8 @@ static void check_history(const struct naive *naive, const struct series *series
 		const struct history_slice *slice = &series->history[i];
 		struct pane sum = {0};
 		assert_true(i == 0 || series->history[i - 1].index < slice->index);
-		sum_span(naive, (int64_t)slice->index * HISTORY_SLICE_MS, ((int64_t)slice->index + 1) * HISTORY_SLICE_MS, &sum);
+		int64_t from_ms = (int64_t)slice->index * HISTORY_SLICE_MS;
+		sum_span(naive, from_ms, from_ms + HISTORY_SLICE_MS, &sum);
 		struct pane own = {0};
 		thin_add_to_pane(slice->pane, &own, 1);
 		assert_true(pane_equal(&sum, &own));
