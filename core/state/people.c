@@ -449,7 +449,7 @@ bool people_restore_chunk(struct people *people, int64_t chunk, struct slice byt
 			break;
 		}
 		written++;
-		if (find(people, person.key) || person_blob_last_ms(blob.data) < forgotten_ms)
+		if (find(people, person.key) || person_last_ms(&person) < forgotten_ms)
 			continue;
 		restore_person(people, blob, generation);
 		live++;

@@ -193,8 +193,10 @@ bool person_load(struct person *person, struct slice blob);
  * now_ms. To be asked of what comes from a stored page. */
 bool person_is_sound(const struct person *person, const struct series_table *table, int64_t now_ms);
 
-/* The key at the start of a blob, and the time of its newest event. */
-struct key128 person_blob_key(const char *blob);
+/* The time of the newest event of a person, or of the claim on a click. */
+int64_t person_last_ms(const struct person *person);
+/* The same of a blob of the table, and the key at the start of any. */
 int64_t person_blob_last_ms(const char *blob);
+struct key128 person_blob_key(const char *blob);
 
 #endif

@@ -237,15 +237,18 @@ struct key128 person_blob_key(const char *blob)
 	return key;
 }
 
+int64_t person_last_ms(const struct person *person)
+{
+	int64_t last_ms = person->head.fixed.last_ms;
+	return person->claim.time_ms > last_ms ? person->claim.time_ms : last_ms;
+}
+
 int64_t person_blob_last_ms(const char *blob)
 {
-	struct blob_header header;
+	const struct blob_header *header = (const struct blob_header *)blob;
 	struct claim claim;
 	struct slice id;
-	memcpy(&header, blob, sizeof(header));
-	int64_t last_ms = blob_last_ms(&header);
-	if (header.has_rare && blob_claim((const struct blob_header *)blob, &claim, &id) &&
-	    claim.time_ms > last_ms)
-		last_ms = claim.time_ms;
-	return last_ms;
+	int64_t last_ms = blob_last_ms(header);
+	bool is_claimed_later = blob_claim(header, &claim, &id) && claim.time_ms > last_ms;
+	return is_claimed_later ? claim.time_ms : last_ms;
 }
