@@ -44,7 +44,7 @@ void task_destroy(struct task *task)
 	people_destroy(task->people);
 	step_list_destroy(&task->steps);
 	buffer_destroy(&task->page);
-	buffer_destroy(&task->commit.chunk);
+	buffer_destroy(&task->chunk);
 	buffer_destroy(&task->forgotten_days);
 	free(task->inputs);
 	free(task->input_max_ms);

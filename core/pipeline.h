@@ -56,7 +56,6 @@ struct task_commit {
 	void *ctx;
 	uint32_t next_series;
 	size_t said_bytes;
-	struct buffer chunk; /* people said, not yet handed to the sink */
 };
 
 /* Events that wait for their people: see task_add. */
@@ -90,6 +89,7 @@ struct task {
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
 	struct buffer forgotten_days; /* struct forgotten_day: pages to delete with the next commit */
 	struct buffer page;
+	struct buffer chunk; /* people who were said, not yet handed to the sink */
 	struct task_commit commit;
 	size_t batch_count;
 	struct task_entry batch[TASK_BATCH_MAX];
@@ -166,6 +166,9 @@ void task_collect(struct task *task, uint32_t window_mask, bool with_history, co
 /* What is older than `retention`, and a while more, is forgotten (pipeline_forget.c): everything by
  * task_collect with history, which has said it by then, once a day of T; history alone at a restore. */
 void task_forget_sometimes(struct task *task);
+/* What is forgotten at a stream time: later than `retention`, so that an event which is not late yet still
+ * finds what it changes. */
+int64_t task_forget_before_ms(const struct task *task, int64_t now_ms);
 void task_forget_history(struct task *task);
 
 /* Names and reports alone: they are wanted sooner. */

@@ -2,10 +2,9 @@
 
 #include "core/base/civil.h"
 
-/* Later than `retention`, so that an event which is not late yet still finds what it changes. */
-static int64_t forget_before_ms(const struct task *task)
+int64_t task_forget_before_ms(const struct task *task, int64_t now_ms)
 {
-	return task->window.now_ms - task->options->retention_ms - task->options->lateness_ms;
+	return now_ms - task->options->retention_ms - task->options->lateness_ms;
 }
 
 static void forget_people(struct task *task, int64_t before_ms)
@@ -74,9 +73,8 @@ void task_forget_history(struct task *task)
 {
 	if (task->window.now_ms == TIME_NONE)
 		return;
-	window_settle(&task->window);
 	for (uint32_t i = 0; i < task->series.count; i++)
-		forget_series(task, i, forget_before_ms(task));
+		forget_series(task, i, task_forget_before_ms(task, task->window.now_ms));
 }
 
 void task_forget_sometimes(struct task *task)
@@ -88,7 +86,7 @@ void task_forget_sometimes(struct task *task)
 		return;
 	task->forgotten_ms = now_ms;
 	task_finish_commit(task);
-	forget_people(task, forget_before_ms(task));
-	forget_reports(task, forget_before_ms(task));
+	forget_people(task, task_forget_before_ms(task, now_ms));
+	forget_reports(task, task_forget_before_ms(task, now_ms));
 	task_forget_history(task);
 }

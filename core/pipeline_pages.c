@@ -8,7 +8,7 @@
 enum { NAME_BYTES = 64, CHUNK_BYTES = 64 << 10, SLOTS_AT_ONCE = 1024 };
 
 __attribute__((format(printf, 3, 4)))
-static void say_bytes(struct task *task, struct buffer *page, const char *format, ...)
+static void say_page(struct task *task, struct buffer *page, const char *format, ...)
 {
 	char name[NAME_BYTES];
 	va_list arguments;
@@ -24,19 +24,17 @@ static void say_bytes(struct task *task, struct buffer *page, const char *format
 	page->len = 0;
 }
 
-#define say_page(task, ...) say_bytes(task, &(task)->page, __VA_ARGS__)
-
 static void say_chunk(struct task *task)
 {
-	if (task->commit.chunk.len)
-		say_bytes(task, &task->commit.chunk, "p/%" PRId64, people_take_chunk(task->people));
+	if (task->chunk.len)
+		say_page(task, &task->chunk, "p/%" PRId64, people_take_chunk(task->people));
 }
 
 static void say_person(void *ctx, struct slice blob)
 {
 	struct task *task = ctx;
-	buffer_put_text(&task->commit.chunk, blob);
-	if (task->commit.chunk.len >= CHUNK_BYTES)
+	buffer_put_text(&task->chunk, blob);
+	if (task->chunk.len >= CHUNK_BYTES)
 		say_chunk(task);
 }
 
@@ -46,7 +44,7 @@ static void say_empty_chunks(struct task *task)
 	struct generation empty;
 	while (people_take_empty(task->people, &empty))
 		for (int64_t chunk = empty.first_chunk; chunk < empty.end_chunk; chunk++)
-			say_page(task, "p/%" PRId64, chunk);
+			say_page(task, &task->page, "p/%" PRId64, chunk);
 }
 
 static void say_history(struct task *task, uint32_t at)
@@ -63,7 +61,7 @@ static void say_history(struct task *task, uint32_t at)
 			continue;
 		said = day;
 		series_encode_day(series, day, &task->page);
-		say_page(task, "h/%" PRIu32 "/%" PRId64, at, day);
+		say_page(task, &task->page, "h/%" PRIu32 "/%" PRId64, at, day);
 	}
 }
 
@@ -72,7 +70,7 @@ static void say_series(void *ctx, uint32_t at)
 	struct task *task = ctx;
 	task->series.series[at].is_due = false;
 	series_encode(&task->series, at, &task->page);
-	say_page(task, "s/%" PRIu32, at);
+	say_page(task, &task->page, "s/%" PRIu32, at);
 	say_history(task, at);
 }
 
@@ -82,7 +80,7 @@ void task_say_ad(struct task *task, uint32_t at)
 	ad->is_due = false;
 	names_encode(&ad->names, &task->page);
 	reports_encode(&ad->reports, &task->page);
-	say_page(task, "a/%" PRIu32, at);
+	say_page(task, &task->page, "a/%" PRIu32, at);
 }
 
 /* Pages of days that are no more; one that has something again is written anew instead. */
@@ -94,7 +92,7 @@ static void say_forgotten(struct task *task)
 		memcpy(&day, forgotten->data + i, sizeof(day));
 		series_encode_day(&task->series.series[day.series], day.utc_day, &task->page);
 		if (task->page.len == 0)
-			say_page(task, "h/%" PRIu32 "/%" PRId64, day.series, day.utc_day);
+			say_page(task, &task->page, "h/%" PRIu32 "/%" PRId64, day.series, day.utc_day);
 		task->page.len = 0;
 	}
 	forgotten->len = 0;
@@ -128,7 +126,7 @@ static void say_rest(struct task *task)
 	buffer_put_unsigned(&task->page, task->input_count);
 	for (size_t i = 0; i < task->input_count; i++)
 		put_counts(&task->page, &task->inputs[i]);
-	say_page(task, "m");
+	say_page(task, &task->page, "m");
 }
 
 /* ---- Commits ---- */
@@ -149,9 +147,8 @@ static void mark_due(struct task *task)
 void task_begin_commit(struct task *task, task_page_sink *sink, void *ctx)
 {
 	CHECK(!task->commit.is_open);
-	struct buffer chunk = task->commit.chunk;
-	task->commit = (struct task_commit){.is_open = true, .sink = sink, .ctx = ctx, .chunk = chunk};
-	task->page.len = 0;
+	task->commit = (struct task_commit){.is_open = true, .sink = sink, .ctx = ctx};
+	task->page.len = task->chunk.len = 0;
 	window_settle(&task->window);
 	mark_due(task);
 	task->window.before_change = say_series;
@@ -268,12 +265,13 @@ int task_compare_pages(const char *left, const char *right)
 	return left[0] == 'p' ? (a < b) - (a > b) : (a > b) - (a < b);
 }
 
-/* Who was silent since before it was forgotten, and may still be in old chunks. */
-static int64_t forgotten_ms(const struct task *task)
+/* Old chunks may have people who are forgotten since. */
+static bool restore_chunk(struct task *task, int64_t chunk, struct slice bytes)
 {
-	return task->forgotten_ms == TIME_NONE
-	       ? TIME_NONE
-	       : task->forgotten_ms - task->options->retention_ms - task->options->lateness_ms;
+	bool has_forgotten = task->forgotten_ms != TIME_NONE;
+	int64_t before_ms = has_forgotten ? task_forget_before_ms(task, task->forgotten_ms) : TIME_NONE;
+	return people_restore_chunk(task->people, chunk, bytes, before_ms, &task->series,
+				    task->window.now_ms);
 }
 
 bool task_restore_page(struct task *task, const char *name, struct slice bytes)
@@ -286,8 +284,7 @@ bool task_restore_page(struct task *task, const char *name, struct slice bytes)
 	if (name[0] == 's')
 		return series_decode(&task->series, bytes);
 	if (name[0] == 'p')
-		return people_restore_chunk(task->people, number, bytes, forgotten_ms(task), &task->series,
-					    task->window.now_ms);
+		return restore_chunk(task, number, bytes);
 	if (number >= task->series.count)
 		return false;
 	if (name[0] == 'a')

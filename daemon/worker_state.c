@@ -123,10 +123,12 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
 	if (unsound != SERIES_NONE)
 		snprintf(restore->bad_page, sizeof(restore->bad_page), "s/%" PRIu32, unsound);
+	if (!restore->bad_page[0])
+		return NULL;
 	snprintf(text, size,
 		 "page %s does not fit this configuration: the windows' slides and lengths must be "
 		 "those that it was written with, or redis.namespace a new one", restore->bad_page);
-	return restore->bad_page[0] ? text : NULL;
+	return text;
 }
 
 static void end_restore(void *ctx, enum ledger_result result, const char *error)

@@ -27,6 +27,20 @@ static unsigned find_free(const struct generations *generations)
 	return GENERATION_NONE;
 }
 
+static unsigned count_spare(const struct generations *generations)
+{
+	unsigned spare = 0;
+	for (unsigned i = 1; i < GENERATION_COUNT; i++)
+		spare += generations->all[i].is_leaving || is_free(&generations->all[i]);
+	return spare;
+}
+
+/* So many people make a generation. */
+static uint64_t share_of(uint64_t people_count)
+{
+	return people_count / SHARE > SHARE_MIN ? people_count / SHARE : SHARE_MIN;
+}
+
 static void open_next(struct generations *generations)
 {
 	unsigned next = find_free(generations);
@@ -43,49 +57,38 @@ static bool can_leave(const struct generations *generations, unsigned at)
 	return at != generations->open && !generation->is_leaving && generation->written > 0;
 }
 
-/* The one with the smallest part of live people, or GENERATION_NONE. */
-static unsigned find_emptiest(const struct generations *generations)
+typedef bool is_better(const struct generation *a, const struct generation *b);
+
+static bool is_emptier(const struct generation *a, const struct generation *b)
 {
-	unsigned found = GENERATION_NONE;
-	double least = 1;
+	return a->live * b->written < b->live * a->written;
+}
+
+static bool is_smaller(const struct generation *a, const struct generation *b)
+{
+	return a->live < b->live;
+}
+
+/* The best of those that can leave does. NULL: none can. */
+static const struct generation *leave(struct generations *generations, is_better *is_better)
+{
+	struct generation *best = NULL;
 	for (unsigned i = 1; i < GENERATION_COUNT; i++) {
-		const struct generation *generation = &generations->all[i];
-		if (!can_leave(generations, i))
-			continue;
-		double live = (double)generation->live / (double)generation->written;
-		if (live < least) {
-			least = live;
-			found = i;
-		}
+		struct generation *generation = &generations->all[i];
+		if (can_leave(generations, i) && (!best || is_better(generation, best)))
+			best = generation;
 	}
-	return found;
-}
-
-static unsigned find_smallest(const struct generations *generations)
-{
-	unsigned found = GENERATION_NONE;
-	for (unsigned i = 1; i < GENERATION_COUNT; i++)
-		if (can_leave(generations, i) &&
-		    (found == GENERATION_NONE || generations->all[i].live < generations->all[found].live))
-			found = i;
-	return found;
-}
-
-static void leave(struct generations *generations, unsigned at)
-{
-	if (at != GENERATION_NONE)
-		generations->all[at].is_leaving = true;
+	if (best)
+		best->is_leaving = true;
+	return best;
 }
 
 /* While the table grows, what was a good size for a generation becomes a small one: there are only so many
  * numbers. */
 static void free_numbers(struct generations *generations)
 {
-	unsigned spare = 0;
-	for (unsigned i = 1; i < GENERATION_COUNT; i++)
-		spare += generations->all[i].is_leaving || is_free(&generations->all[i]);
-	for (; spare < SPARE; spare++)
-		leave(generations, find_smallest(generations));
+	for (unsigned spare = count_spare(generations); spare < SPARE; spare++)
+		leave(generations, is_smaller);
 }
 
 static void free_room(struct generations *generations, uint64_t people_count)
@@ -95,18 +98,17 @@ static void free_room(struct generations *generations, uint64_t people_count)
 		if (!generations->all[i].is_leaving)
 			stored += generations->all[i].written;
 	while (stored > 2 * people_count + STORED_SLACK) {
-		unsigned emptiest = find_emptiest(generations);
-		if (emptiest == GENERATION_NONE)
+		const struct generation *emptiest = leave(generations, is_emptier);
+		if (!emptiest)
 			break;
-		leave(generations, emptiest);
-		stored -= generations->all[emptiest].written - generations->all[emptiest].live;
+		stored -= emptiest->written - emptiest->live;
 	}
 }
 
 bool generations_begin(struct generations *generations, uint64_t people_count)
 {
-	uint64_t enough = people_count / SHARE > SHARE_MIN ? people_count / SHARE : SHARE_MIN;
-	if (generations->open == GENERATION_NONE || generations->all[generations->open].written >= enough)
+	if (generations->open == GENERATION_NONE ||
+	    generations->all[generations->open].written >= share_of(people_count))
 		open_next(generations);
 	CHECK(generations->open != GENERATION_NONE);
 	free_numbers(generations);
@@ -152,7 +154,7 @@ bool generations_take_empty(struct generations *generations, struct generation *
 void generations_begin_restore(struct generations *generations, uint64_t people_count)
 {
 	generations_create(generations);
-	generations->share = people_count / SHARE > SHARE_MIN ? people_count / SHARE : SHARE_MIN;
+	generations->share = share_of(people_count);
 }
 
 unsigned generations_restore_chunk(struct generations *generations, int64_t chunk)
@@ -160,12 +162,10 @@ unsigned generations_restore_chunk(struct generations *generations, int64_t chun
 	const struct generation *open = &generations->all[generations->open];
 	if (chunk >= generations->next_chunk)
 		generations->next_chunk = chunk + 1;
-	if (generations->open == GENERATION_NONE || open->written >= generations->share) {
-		unsigned next = find_free(generations);
-		if (next != GENERATION_NONE) {
-			generations->open = next;
-			generations->all[next].end_chunk = chunk + 1;
-		}
+	if (generations->open == GENERATION_NONE ||
+	    (open->written >= generations->share && count_spare(generations) > SPARE)) {
+		generations->open = find_free(generations);
+		generations->all[generations->open].end_chunk = chunk + 1;
 	}
 	generations->all[generations->open].first_chunk = chunk;
 	return generations->open;

@@ -352,8 +352,7 @@ void people_remove(struct people *people, struct key128 key)
 	slot *found = segment->slots ? find_slot(segment, key) : NULL;
 	if (!found || !*found)
 		return;
-	if (is_due(people, *found))
-		say(people, found);
+	CHECK(!people->is_open);
 	people->dirty_count -= (*found & MARK_MASK) == people->dirty;
 	generations_drop(&people->generations, generation_of(*found));
 	pool_give(people->pool, blob_of(*found), blob_of(*found)->len);
@@ -361,7 +360,6 @@ void people_remove(struct people *people, struct key128 key)
 	segment->count--;
 	people->count--;
 	close_gap(segment, (size_t)(found - segment->slots));
-	look_again(people, segment);
 }
 
 /* ---- Commits ---- */
@@ -377,16 +375,14 @@ void people_begin_commit(struct people *people, people_say *say, void *ctx)
 	people->dirty_count = 0;
 }
 
-/* The slots of a segment from `at` on, at most so many. Returns the next one. */
-static size_t say_slots(struct people *people, struct segment *segment, size_t at, size_t slot_count)
+static void say_slots(struct people *people, struct segment *segment, size_t at, size_t end)
 {
-	for (; at < slot_count; at++) {
-		if (at + LOOK_AHEAD < slot_count && is_due(people, segment->slots[at + LOOK_AHEAD]))
+	for (; at < end; at++) {
+		if (at + LOOK_AHEAD < end && is_due(people, segment->slots[at + LOOK_AHEAD]))
 			__builtin_prefetch(blob_of(segment->slots[at + LOOK_AHEAD]));
 		if (segment->slots[at] && is_due(people, segment->slots[at]))
 			say(people, &segment->slots[at]);
 	}
-	return at;
 }
 
 bool people_step_commit(struct people *people, size_t count)

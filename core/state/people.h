@@ -37,7 +37,7 @@ struct slice people_find(struct people *people, struct key128 key);
 
 /* Puts a blob (whose key is its own) in place of the one before; it is dirty then. */
 void people_put(struct people *people, struct slice blob);
-void people_remove(struct people *people, struct key128 key);
+void people_remove(struct people *people, struct key128 key); /* not while a commit is under way */
 
 /* The blob of a person, who may be new, with room for `len` bytes; what was there, at most `len` bytes of
  * it, is kept. The caller makes it a blob of that length and this key before the next call. Its page is
@@ -52,7 +52,8 @@ void people_shrink(struct people *people, struct key128 key, size_t len);
 struct slice people_next(const struct people *people, size_t *at);
 
 /* Commits. Who is dirty when one begins is due in it, and nobody is dirty then; so are those of generations
- * that leave. Each of them is said once: by people_step_commit, or before he changes or goes. */
+ * that leave. Each of them is said once: by people_step_commit, or before he changes. Nobody is removed while
+ * some are due. */
 typedef void people_say(void *ctx, struct slice blob);
 void people_begin_commit(struct people *people, people_say *say, void *ctx);
 /* Says some of those that are due, after a look at no more than so many slots. False: there are none left. */

@@ -272,9 +272,13 @@ struct history_slice *series_history_at(struct series *series, int64_t index)
 
 size_t series_history_place(const struct series *series, int64_t index)
 {
-	return series->history_count
-	       ? find_place(series->history, series->history_count, sizeof(*series->history), index - 1)
-	       : 0;
+	return find_place(series->history, series->history_count, sizeof(*series->history), index - 1);
+}
+
+int64_t series_tally_count(const struct tallies *tallies, int64_t index)
+{
+	size_t at = find_place(tallies->entries, tallies->count, sizeof(*tallies->entries), index);
+	return at > 0 && tallies->entries[at - 1].index == index ? tallies->entries[at - 1].count : 0;
 }
 
 struct tally *series_tally_at(struct tallies *tallies, int64_t index)

@@ -54,39 +54,13 @@ void window_settle(struct window *window)
 	}
 }
 
-static const struct tally *find_tally(const struct tallies *tallies, int64_t index)
-{
-	size_t low = 0, high = tallies->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (tallies->entries[middle].index < index)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < tallies->count && tallies->entries[low].index == index ? &tallies->entries[low] : NULL;
-}
-
-static int64_t tally_count(const struct tallies *tallies, int64_t index)
-{
-	const struct tally *tally = find_tally(tallies, index);
-	return tally ? tally->count : 0;
-}
-
 /* The sum of the slices in [from_ms, to_ms). */
 static void sum_history(const struct series *series, int64_t from_ms, int64_t to_ms, struct pane *sum)
 {
 	int64_t begin = civil_floor(from_ms, HISTORY_SLICE_MS), end = civil_floor(to_ms, HISTORY_SLICE_MS);
-	size_t low = 0, high = series->history_count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (series->history[middle].index < begin)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < series->history_count && series->history[low].index < end; low++)
-		thin_add_to_pane(series->history[low].pane, sum, 1);
+	size_t at = series_history_place(series, begin);
+	for (; at < series->history_count && series->history[at].index < end; at++)
+		thin_add_to_pane(series->history[at].pane, sum, 1);
 }
 
 struct collect {
@@ -103,7 +77,7 @@ static void say_hour(struct collect *collect, int64_t hour)
 	sum_history(collect->series, from_ms, from_ms + HOUR_MS, &collect->sum);
 	collect->sink->hour(collect->sink->ctx, collect->at, from_ms,
 			    collect->series->level == LEVEL_AD ? &collect->sum : NULL,
-			    tally_count(&collect->series->hours, hour));
+			    series_tally_count(&collect->series->hours, hour));
 }
 
 static void say_day(struct collect *collect, int64_t day)
@@ -114,7 +88,7 @@ static void say_day(struct collect *collect, int64_t day)
 	sum_history(collect->series, from_ms, to_ms, &collect->sum);
 	collect->sink->day(collect->sink->ctx, collect->at, from_ms, to_ms,
 			   collect->series->level == LEVEL_AD ? &collect->sum : NULL,
-			   tally_count(&collect->series->days, day));
+			   series_tally_count(&collect->series->days, day));
 }
 
 static void say_tallies(struct collect *collect, struct tallies *tallies,

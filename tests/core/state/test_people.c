@@ -284,7 +284,7 @@ static void test_log_stays_small(void **state)
 	destroy(&reference);
 }
 
-/* What changes, comes and goes while a commit is under way is not in it. */
+/* What changes and comes while a commit is under way is not in it. */
 static void test_commit_is_frozen(void **state)
 {
 	(void)state;

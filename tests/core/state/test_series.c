@@ -12,7 +12,7 @@
 #include "core/state/series.h"
 #include "tests/core/fixture.h"
 
-enum { ADD_COUNT = 600, PERSON_COUNT = 12 };
+enum { ADD_COUNT = 600, MANY_COUNT = 3 * WAITING_MAX, PERSON_COUNT = 12 };
 
 struct added {
 	int64_t time_ms;
@@ -26,7 +26,7 @@ struct naive {
 	struct series_table table;
 	uint32_t at;
 	int64_t now_ms;
-	struct added added[ADD_COUNT];
+	struct added added[MANY_COUNT];
 	size_t count;
 	int64_t wrote_ms[PERSON_COUNT]; /* the last time, TIME_NONE before */
 	struct random random;
@@ -247,6 +247,31 @@ static void test_random(void **state)
 	}
 }
 
+/* More than can wait, in no order, before anybody looks. */
+static void test_many_waiting(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		struct naive naive;
+		create(&naive, seed, "UTC", true);
+		naive.now_ms += 40 * DAY_MS;
+		series_advance(series_of(&naive), &naive.table.frame, naive.now_ms);
+		while (naive.count < MANY_COUNT) {
+			int64_t age_ms = random_below(&naive.random, random_percent(&naive.random, 50)
+						      ? 10 * MINUTE_MS : 35 * DAY_MS);
+			if (random_percent(&naive.random, 70))
+				add(&naive, age_ms);
+			else
+				write(&naive, age_ms);
+		}
+		check_windows(&naive, series_of(&naive));
+		check_history(&naive, series_of(&naive));
+		check_tallies(&naive, series_of(&naive));
+		check_stored(&naive);
+		destroy(&naive);
+	}
+}
+
 /* What leaves, leaves: after a jump over everything the totals are empty, and windows that changed say so. */
 static void test_jump(void **state)
 {
@@ -346,7 +371,8 @@ static void test_intern(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random), cmocka_unit_test(test_jump),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_many_waiting),
+		cmocka_unit_test(test_jump),
 			cmocka_unit_test(test_people_taken_back),
 		cmocka_unit_test(test_forget), cmocka_unit_test(test_intern),
 	};
