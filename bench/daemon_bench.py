@@ -53,5 +53,5 @@ def read_to_end(daemon, timeout_s):
     return sum(int(records) for records, _ in said), max(int(ms) for _, ms in said) / 1000
 
 
-__all__ = ["Daemon", "OUTPUTS", "PARTITIONS", "TOPICS", "fill", "open_broker", "open_redis", "read_to_end",
-           "settings"]
+__all__ = ["Daemon", "OUTPUTS", "PARTITIONS", "TOPICS", "create_topic", "fill", "open_broker", "open_redis",
+           "read_to_end", "settings"]

@@ -168,34 +168,39 @@ def java_command():
 
 
 def kafka_libs():
-    """The folder that holds Kafka's jars, fetched if it is not there or not of this pom.xml."""
-    libs = Path(os.environ.get("LADDER_KAFKA_LIBS", build_dir() / "kafka-libs")).absolute()
+    """The folder that holds Kafka's jars."""
+    return jars(HERE / "pom.xml", os.environ.get("LADDER_KAFKA_LIBS", build_dir() / "kafka-libs"))
+
+
+def jars(pom, libs):
+    """The folder with the jars that a pom.xml names, fetched if it is not there or not of this pom.xml."""
+    libs = Path(libs).absolute()
     libs.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{libs}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp = libs / "pom.xml"
-        if not stamp.exists() or stamp.read_bytes() != (HERE / "pom.xml").read_bytes():
-            fetch_jars(libs)
+        if not stamp.exists() or stamp.read_bytes() != pom.read_bytes():
+            fetch_jars(pom, libs)
     return libs
 
 
-def fetch_jars(libs):
+def fetch_jars(pom, libs):
     maven = shutil.which("mvn")
     if not maven:
         raise Skip(f"{libs} has no jars, and mvn is missing (apt-get install maven)")
     shutil.rmtree(libs, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="ladder-maven-") as folder:
-        shutil.copy(HERE / "pom.xml", folder)
-        print(f"broker: fetching Kafka's jars into {libs}", flush=True)
+        shutil.copy(pom, folder)
+        print(f"broker: fetching the jars of {pom} into {libs}", flush=True)
         command = [maven, "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libs}"]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
         except subprocess.TimeoutExpired:
-            raise Skip("mvn could not fetch Kafka's jars within 600 s") from None
-    if done.returncode != 0 or not list(libs.glob("kafka-server-4*.jar")):
+            raise Skip(f"mvn could not fetch the jars of {pom} within 600 s") from None
+    if done.returncode != 0 or not list(libs.glob("*.jar")):
         errors = [line for line in done.stdout.splitlines() if "ERROR" in line] or ["it gave no reason"]
-        raise Skip(f"mvn could not fetch Kafka's jars: {errors[0][:300]}")
-    shutil.copy(HERE / "pom.xml", libs / "pom.xml")
+        raise Skip(f"mvn could not fetch the jars of {pom}: {errors[0][:300]}")
+    shutil.copy(pom, libs / "pom.xml")
 
 
 class Broker(Server):

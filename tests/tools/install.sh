@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: sh tests/tools/install.sh [SET...]
-# The sets stand in config/debian-packages.txt; without one, all of them. Asks nothing, can be run
+# The sets stand in config/debian-packages.txt; without one, all but bench. Asks nothing, can be run
 # again, and uses neither the network nor root's rights where nothing is missing.
 set -eu
 list=$(dirname "$0")/../../config/debian-packages.txt
