@@ -11,8 +11,7 @@
 #include "daemon/log.h"
 
 enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_COUNT };
-enum { QUEUE_RECORDS = 200000, QUEUE_BYTES = 256 << 20, PAUSE_MS = 5, IDLE_MS = 100, ROWS_PER_TURN = 5000 };
-enum { WAITING_BYTES = 64 << 20 };
+enum { PAUSE_MS = 5, IDLE_MS = 100, ROWS_PER_TURN = 5000 };
 
 struct channel {
 	struct ring up;   /* bulletins of the worker */
@@ -32,6 +31,7 @@ struct publisher {
 	struct shared *shared;
 	size_t worker_count;
 	size_t task_count;
+	size_t waiting_bytes;
 	struct channel *channels;
 	struct channel *reading; /* whose bulletin is being read */
 	struct kafka_out *out;
@@ -78,13 +78,20 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	publisher->shared = options->shared;
 	publisher->worker_count = options->worker_count;
 	publisher->task_count = options->task_count;
+	publisher->waiting_bytes = options->waiting_bytes;
 	publisher->stop_timeout_ms = -1;
 	const char *topics[TOPIC_COUNT];
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
 		topics[i] = topic_name(options->config, i);
-	publisher->out = kafka_out_create(&(struct kafka_out_options){options->connection, topics,
-								      TOPIC_COUNT, QUEUE_RECORDS, QUEUE_BYTES,
-								      report, publisher}, error);
+	publisher->out = kafka_out_create(&(struct kafka_out_options){
+		.connection = options->connection,
+		.topics = topics,
+		.topic_count = TOPIC_COUNT,
+		.queue_records = options->queue_records,
+		.queue_bytes = options->queue_bytes,
+		.report = report,
+		.ctx = publisher,
+	}, error);
 	if (!publisher->out) {
 		free(publisher);
 		return NULL;
@@ -390,7 +397,7 @@ bool publisher_has_room(struct publisher *publisher, size_t worker)
 	struct channel *channel = &publisher->channels[worker];
 	size_t waiting_bytes = atomic_load_explicit(&channel->dead_bytes, memory_order_relaxed) +
 			       atomic_load_explicit(&channel->up_bytes, memory_order_relaxed);
-	return waiting_bytes <= WAITING_BYTES && ring_has_room(&channel->up);
+	return waiting_bytes <= publisher->waiting_bytes && ring_has_room(&channel->up);
 }
 
 bool publisher_put(struct publisher *publisher, size_t worker, struct bulletin *bulletin)

@@ -26,6 +26,9 @@ struct publisher_options {
 	struct shared *shared;
 	size_t worker_count;
 	size_t task_count; /* of all workers together */
+	size_t waiting_bytes; /* that the workers' bulletins take, of each worker: memory_plan, as these */
+	size_t queue_records;
+	size_t queue_bytes;
 };
 
 /* Any thread; the thread starts with publisher_start. NULL with the error told. */

@@ -11,9 +11,12 @@
 #include "daemon/kafka_admin.h"
 #include "daemon/load_config.h"
 #include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/memory.h"
 #include "daemon/worker.h"
 
-enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, WATCH_MS = 200 };
+enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500 };
+enum { WATCH_MS = 100, MEMORY_SAID_EVERY_MS = 60000 };
 
 /* What belongs to one run. */
 struct run {
@@ -28,6 +31,8 @@ struct run {
 	int32_t *tasks; /* ordered by worker */
 	size_t worker_count;
 	int task_count;
+	struct memory_plan memory;
+	int64_t memory_said_ms; /* when it was last said to be full */
 };
 
 /* Set by any thread or a signal handler: licenses nothing but the end. */
@@ -138,15 +143,59 @@ static void start_workers(struct run *run)
 			.number = i,
 			.tasks = tasks,
 			.task_count = count,
+			.prefetch_bytes = run->memory.prefetch_bytes,
 		});
 		tasks += count;
 	}
 }
 
+static unsigned to_mib(uint64_t bytes)
+{
+	return (unsigned)(bytes >> 20);
+}
+
+static bool plan_memory(struct run *run)
+{
+	char error[512];
+	size_t partition_count = (size_t)run->task_count * run->config->kafka.inputs.count;
+	uint64_t machine_bytes = memory_machine_bytes();
+	struct memory_plan *plan = &run->memory;
+	if (!memory_plan(run->config, run->worker_count, partition_count, machine_bytes, plan, error,
+			 sizeof(error))) {
+		log_error("the memory is not enough", "why=%s", log_quoted(error).text);
+		return false;
+	}
+	log_info("memory is bounded", "limit_mib=%u buffers_mib=%u rest_mib=%u machine_mib=%u",
+		 to_mib(plan->limit_bytes), to_mib(plan->buffers_bytes), to_mib(plan->state_bytes),
+		 to_mib(machine_bytes));
+	return true;
+}
+
+/* Said at once, and then once a minute. */
+static void watch_memory(struct run *run)
+{
+	bool was_full = atomic_load(&run->shared.is_memory_full);
+	uint64_t resident_bytes = memory_resident_bytes();
+	bool is_full = memory_is_full(&run->memory, resident_bytes, was_full);
+	atomic_store(&run->shared.is_memory_full, is_full);
+	int64_t now_ms = loop_now_ms();
+	if (is_full && (!was_full || now_ms - run->memory_said_ms >= MEMORY_SAID_EVERY_MS)) {
+		run->memory_said_ms = now_ms;
+		log_error("people and ads have filled the memory: nothing is read",
+			  "resident_mib=%u rest_mib=%u limit_mib=%u hint=%s", to_mib(resident_bytes),
+			  to_mib(run->memory.state_bytes), to_mib(run->memory.limit_bytes),
+			  "\"raise limits.memory and start again, or shorten ladder.retention\"");
+	}
+	if (was_full && !is_full)
+		log_info("there is memory again: reading goes on", "resident_mib=%u", to_mib(resident_bytes));
+}
+
 static void wait_for_end(struct run *run)
 {
-	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping))
+	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping)) {
+		watch_memory(run);
 		pause_ms(WATCH_MS);
+	}
 	atomic_store(&run->shared.is_stopping, true);
 	for (size_t i = 0; i < run->worker_count; i++)
 		worker_wake(run->workers[i]);
@@ -177,14 +226,25 @@ static int run_all(struct run *run)
 {
 	struct kafka_error error;
 	divide_tasks(run);
+	if (!plan_memory(run)) {
+		free(run->tasks);
+		return EXIT_CONFIG;
+	}
 	run->shared.worker_count = run->worker_count;
 	run->shared.positions = calloc(run->worker_count, sizeof(*run->shared.positions));
 	CHECK(run->shared.positions);
 	for (size_t i = 0; i < run->worker_count; i++)
 		atomic_store(&run->shared.positions[i], TIME_NONE);
-	run->publisher = publisher_create(&(struct publisher_options){run->config, run->connection,
-								      &run->shared, run->worker_count,
-								      (size_t)run->task_count}, &error);
+	run->publisher = publisher_create(&(struct publisher_options){
+		.config = run->config,
+		.connection = run->connection,
+		.shared = &run->shared,
+		.worker_count = run->worker_count,
+		.task_count = (size_t)run->task_count,
+		.waiting_bytes = run->memory.waiting_bytes,
+		.queue_records = run->memory.queue_records,
+		.queue_bytes = run->memory.queue_bytes,
+	}, &error);
 	if (!run->publisher) {
 		log_error("the producer cannot be made", "why=%s", log_quoted(error.text).text);
 		free(run->tasks);

@@ -22,6 +22,9 @@ struct shared {
 	/* No revision was given out above it. The publisher raises it as it publishes, workers to what they
 	 * read back; they store it with every commit, also before the first row. */
 	_Atomic uint64_t revision;
+	/* People and ads have filled the memory (memory.h): set and cleared by the main thread, ten times a
+	 * second. Workers read nothing meanwhile. */
+	atomic_bool is_memory_full;
 	/* Set by whoever wants everything to end: workers commit and leave, then the publisher. */
 	atomic_bool is_stopping;
 	/* The exit code of a failure that ends the daemon; 0 while there is none. Set before is_stopping. */

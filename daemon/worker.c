@@ -8,7 +8,6 @@
 #include "daemon/worker_batch.h"
 
 enum {
-	PREFETCH_BYTES = 64 << 20,
 	START_TIMEOUT_MS = 3000,
 	START_AGAIN_MS = 1000,
 	POLL_EVERY_MS = 500,
@@ -229,6 +228,13 @@ static bool start_reading(struct worker *worker)
 	return true;
 }
 
+static bool may_read(const struct worker *worker)
+{
+	const struct worker_options *options = &worker->options;
+	return publisher_has_room(options->publisher, options->number) &&
+	       !atomic_load_explicit(&options->shared->is_memory_full, memory_order_relaxed);
+}
+
 static size_t read_batches(struct worker *worker)
 {
 	size_t count = 0;
@@ -316,7 +322,7 @@ static void turn(struct worker *worker)
 	if (start_reading(worker)) {
 		if (loop_now_ms() >= worker->poll_due_ms)
 			poll_kafka(worker, LOOP_READ);
-		if (publisher_has_room(worker->options.publisher, worker->options.number))
+		if (may_read(worker))
 			count = read_batches(worker);
 		say_at_end(worker, count);
 		make_known(worker, false);
@@ -370,7 +376,7 @@ static struct kafka_in *create_consumer(struct worker *worker)
 		.topic_count = worker->input_count,
 		.tasks = worker->options.tasks,
 		.task_count = worker->options.task_count,
-		.prefetch_bytes = PREFETCH_BYTES,
+		.prefetch_bytes = worker->options.prefetch_bytes,
 	};
 	struct kafka_error error;
 	struct kafka_in *in = kafka_in_create(&options, &error);

@@ -30,6 +30,7 @@ struct worker_options {
 	size_t number;         /* of the worker, 0 ... */
 	const int32_t *tasks;  /* partition numbers it owns; borrowed */
 	size_t task_count;
+	size_t prefetch_bytes; /* memory_plan */
 };
 
 /* Starts the thread. It reads its tasks back from Redis, then events from Kafka, until

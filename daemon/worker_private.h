@@ -29,6 +29,7 @@ struct restore_progress {
 	int64_t said_ms;                  /* loop time */
 	char bad_page[PAGE_NAME_MAX + 1]; /* the first that cannot be, or "" */
 	bool is_foreign;                  /* offsets or meta are not ours */
+	bool is_too_large;                /* for limits.memory */
 };
 
 struct worker_task {

@@ -103,7 +103,8 @@ static void restore_page(void *ctx, const char *name, struct slice bytes)
 	struct worker_task *task = ctx;
 	struct restore_progress *restore = &task->restore;
 	restore->page_count++;
-	if (restore->is_foreign || restore->bad_page[0])
+	restore->is_too_large |= atomic_load(&task->worker->options.shared->is_memory_full);
+	if (restore->is_foreign || restore->bad_page[0] || restore->is_too_large)
 		return;
 	if (!task_restore_page(task->task, name, bytes))
 		snprintf(restore->bad_page, sizeof(restore->bad_page), "%s", name);
@@ -120,6 +121,8 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 	struct restore_progress *restore = &task->restore;
 	if (restore->is_foreign)
 		return "its offsets are not ours; is redis.namespace used by something else?";
+	if (restore->is_too_large)
+		return "it fills more than limits.memory leaves: raise that, or give the machine more";
 	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
 	if (unsound != SERIES_NONE)
 		snprintf(restore->bad_page, sizeof(restore->bad_page), "s/%" PRIu32, unsound);
