@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 
 import harness
 
-NAMES = {"commit", "engine", "fresh", "memory", "path", "replay", "restore", "steps", "windows"}
+NAMES = {"commit", "engine", "fresh", "memory", "path", "peers", "replay", "restore", "steps", "windows"}
 
 
 def bench(*arguments):
