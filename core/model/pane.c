@@ -28,11 +28,6 @@ static int64_t add(int64_t sum, int64_t delta)
 	return (int64_t)((uint64_t)sum + (uint64_t)delta);
 }
 
-static int64_t times(int64_t sum, int64_t sign)
-{
-	return (int64_t)((uint64_t)sum * (uint64_t)sign);
-}
-
 static size_t find_bin(const struct pane *pane, unsigned slot)
 {
 	size_t low = 0, high = pane->bin_count;
@@ -46,10 +41,23 @@ static size_t find_bin(const struct pane *pane, unsigned slot)
 	return low;
 }
 
+static void reserve_bins(struct pane *pane, size_t count)
+{
+	if (count <= pane->bin_capacity)
+		return;
+	size_t capacity = 2 * (size_t)pane->bin_capacity;
+	capacity = capacity < 4 ? 4 : capacity;
+	capacity = capacity < count ? count : capacity;
+	pane->bins = realloc(pane->bins, capacity * sizeof(*pane->bins));
+	CHECK(pane->bins);
+	pane->bin_capacity = (uint32_t)capacity;
+}
+
 static void add_bin(struct pane *pane, unsigned slot, int64_t delta)
 {
-	size_t at = find_bin(pane, slot);
-	bool is_there = at < pane->bin_count && pane->bins[at].slot == slot;
+	bool is_last = pane->bin_count == 0 || pane->bins[pane->bin_count - 1].slot < slot;
+	size_t at = is_last ? pane->bin_count : find_bin(pane, slot);
+	bool is_there = !is_last && pane->bins[at].slot == slot;
 	if (is_there && pane->bins[at].count + delta != 0) {
 		pane->bins[at].count += delta;
 		return;
@@ -59,15 +67,67 @@ static void add_bin(struct pane *pane, unsigned slot, int64_t delta)
 		memmove(&pane->bins[at], &pane->bins[at + 1], (pane->bin_count - at) * sizeof(*pane->bins));
 		return;
 	}
-	if (pane->bin_count == pane->bin_capacity) {
-		pane->bin_capacity = pane->bin_capacity ? 2 * pane->bin_capacity : 4;
-		pane->bins = realloc(pane->bins, pane->bin_capacity * sizeof(*pane->bins));
-		CHECK(pane->bins);
-	}
+	reserve_bins(pane, (size_t)pane->bin_count + 1);
 	struct bin *rest = &pane->bins[at];
 	memmove(rest + 1, rest, (pane->bin_count - at) * sizeof(*rest));
 	pane->bin_count++;
 	*rest = (struct bin){delta, (uint16_t)slot};
+}
+
+static uint32_t count_new_bins(const struct pane *pane, const struct pane *other)
+{
+	uint32_t count = other->bin_count;
+	for (uint32_t i = 0, j = 0; i < pane->bin_count && j < other->bin_count;) {
+		unsigned here = pane->bins[i].slot, there = other->bins[j].slot;
+		count -= here == there;
+		i += here <= there;
+		j += there <= here;
+	}
+	return count;
+}
+
+static void drop_zero_bins(struct pane *pane)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < pane->bin_count; i++)
+		if (pane->bins[i].count != 0)
+			pane->bins[kept++] = pane->bins[i];
+	pane->bin_count = kept;
+}
+
+/* Both are sorted: merged from the end, where there is room. */
+static void merge_bins(struct pane *pane, const struct pane *other, int64_t sign)
+{
+	uint32_t i = pane->bin_count, j = other->bin_count;
+	uint32_t at = i + count_new_bins(pane, other);
+	bool is_any_zero = false;
+	reserve_bins(pane, at);
+	pane->bin_count = at;
+	while (j > 0) {
+		struct bin bin = {sign * other->bins[j - 1].count, other->bins[j - 1].slot};
+		if (i > 0 && pane->bins[i - 1].slot > bin.slot) {
+			pane->bins[--at] = pane->bins[--i];
+			continue;
+		}
+		if (i > 0 && pane->bins[i - 1].slot == bin.slot)
+			bin.count += pane->bins[--i].count;
+		is_any_zero |= bin.count == 0;
+		pane->bins[--at] = bin;
+		j--;
+	}
+	if (is_any_zero)
+		drop_zero_bins(pane);
+}
+
+static void add_bins(struct pane *pane, const struct pane *other, int64_t sign)
+{
+	const uint32_t few = 8; /* so many times fewer are searched for one by one */
+	if (other->bin_count * few > pane->bin_count) {
+		merge_bins(pane, other, sign);
+		return;
+	}
+	for (uint32_t i = 0; i < other->bin_count; i++)
+		add_bin(pane, other->bins[i].slot, sign * other->bins[i].count);
 }
 
 void pane_add(struct pane *pane, unsigned slot, int64_t delta)
@@ -81,10 +141,20 @@ void pane_add(struct pane *pane, unsigned slot, int64_t delta)
 
 void pane_add_pane(struct pane *pane, const struct pane *other, int64_t sign)
 {
+	const uint64_t mask = sign < 0 ? UINT64_MAX : 0; /* -x is ~x + 1 */
 	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
-		pane->sums[slot] = add(pane->sums[slot], times(other->sums[slot], sign));
-	for (uint32_t i = 0; i < other->bin_count; i++)
-		add_bin(pane, other->bins[i].slot, sign * other->bins[i].count);
+		pane->sums[slot] = add(pane->sums[slot],
+				       (int64_t)(((uint64_t)other->sums[slot] ^ mask) - mask));
+	add_bins(pane, other, sign);
+}
+
+void pane_assign(struct pane *pane, const struct pane *other)
+{
+	memcpy(pane->sums, other->sums, sizeof(pane->sums));
+	reserve_bins(pane, other->bin_count);
+	pane->bin_count = other->bin_count;
+	if (other->bin_count)
+		memcpy(pane->bins, other->bins, other->bin_count * sizeof(*other->bins));
 }
 
 bool pane_is_zero(const struct pane *pane)

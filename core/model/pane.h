@@ -27,7 +27,9 @@ void pane_destroy(struct pane *pane); /* NULL is fine */
 void pane_clear(struct pane *pane);
 
 void pane_add(struct pane *pane, unsigned slot, int64_t delta);
+/* `sign`: 1, or -1 to take it back. */
 void pane_add_pane(struct pane *pane, const struct pane *other, int64_t sign);
+void pane_assign(struct pane *pane, const struct pane *other); /* becomes a copy */
 bool pane_is_zero(const struct pane *pane);
 bool pane_equal(const struct pane *a, const struct pane *b);
 

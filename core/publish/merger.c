@@ -380,13 +380,18 @@ static void put_part(struct merger *merger, uint32_t task, uint32_t entity, cons
 		return;
 	if (merger->is_published_expected)
 		expect_rows_above(merger, entity, span);
-	if (!part->pane)
+	if (!part->pane) {
 		part->pane = pane_create();
+		pane_assign(part->pane, pane);
+		if (!pane_is_zero(pane))
+			add_to_ad_and_parents(merger, entity, span, &(struct difference){.pane = *pane});
+		return;
+	}
 	struct difference difference = {0};
-	pane_add_pane(&difference.pane, pane, 1);
+	pane_assign(&difference.pane, pane);
 	pane_add_pane(&difference.pane, part->pane, -1);
 	if (!pane_is_zero(&difference.pane)) {
-		pane_add_pane(part->pane, &difference.pane, 1);
+		pane_assign(part->pane, pane);
 		add_to_ad_and_parents(merger, entity, span, &difference);
 	}
 	pane_clear(&difference.pane);

@@ -38,18 +38,21 @@ static void test_sums(void **state)
 	struct random random = {1};
 	static int64_t sums[SLOT_WROTE], all_sums[SLOT_WROTE];
 	struct pane all = {0};
-	for (int round = 0; round < 100; round++) {
+	for (int round = 0; round < 400; round++) {
 		struct pane *pane = pane_create();
 		memset(sums, 0, sizeof(sums));
-		for (int i = 0; i < 60; i++) {
+		int add_count = random_percent(&random, 50) ? 60 : 4; /* many bins to many, few to many */
+		for (int i = 0; i < add_count; i++) {
 			unsigned slot = random_slot(&random);
 			int64_t delta = random_below(&random, 7) - 3;
 			pane_add(pane, slot, delta);
 			sums[slot] += delta;
-			all_sums[slot] += delta;
 		}
 		check(pane, sums);
-		pane_add_pane(&all, pane, 1);
+		int sign = random_percent(&random, 50) ? 1 : -1;
+		pane_add_pane(&all, pane, sign);
+		for (unsigned slot = 0; slot < SLOT_WROTE; slot++)
+			all_sums[slot] += sign * sums[slot];
 		check(&all, all_sums);
 		struct pane copy = {0};
 		struct buffer page = {0};
@@ -61,6 +64,9 @@ static void test_sums(void **state)
 		pane_add_pane(&copy, pane, -1);
 		assert_true(pane_is_zero(&copy));
 		assert_int_equal(pane_equal(&copy, pane), pane_is_zero(pane));
+		pane_assign(&copy, &all);
+		pane_assign(&copy, pane);
+		check(&copy, sums);
 		buffer_destroy(&page);
 		pane_clear(&copy);
 		pane_destroy(pane);
