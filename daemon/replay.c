@@ -13,6 +13,7 @@
 #include "daemon/load_config.h"
 #include "daemon/replay_arrival.h"
 #include "daemon/replay_fold.h"
+#include "daemon/replay_print.h"
 
 enum { PATH_COUNT_MAX = 4096, PROGRESS_EVERY_MS = 500, BATCH_EVENTS = 64 };
 
@@ -156,15 +157,6 @@ static bool replay_as_arrived(struct replay *replay)
 	return is_read;
 }
 
-static bool print_row(void *ctx, struct slice key, struct slice value, bool is_history)
-{
-	FILE *rows = ctx;
-	(void)key, (void)is_history;
-	fwrite(value.data, 1, value.len, rows);
-	putc('\n', rows);
-	return true;
-}
-
 static void print_counts(const struct replay *replay, FILE *file)
 {
 	uint64_t decoded = 0;
@@ -189,7 +181,7 @@ static int replay_and_print(struct replay *replay)
 	replay->merger = merger_create(&replay->config->options);
 	int code = EXIT_FAILED;
 	if (replay->is_in_arrival_order ? replay_as_arrived(replay) : replay_set(replay)) {
-		merger_print(replay->merger, print_row, replay->rows);
+		replay_print(replay->merger, replay->config->workers, replay->rows);
 		print_counts(replay, stderr);
 		code = fflush(replay->rows) == 0 && !ferror(replay->rows) ? EXIT_DONE : EXIT_FAILED;
 		if (code != EXIT_DONE)

@@ -275,7 +275,7 @@ static struct shown shown_of_parent(const struct merger *merger, const struct en
 	return shown;
 }
 
-struct shown entity_shown(struct merger *merger, uint32_t at)
+struct shown entity_shown(const struct merger *merger, uint32_t at)
 {
 	const struct entity *entity = &merger->entities[at];
 	return entity->level == LEVEL_AD ? shown_of_ad(merger, entity) : shown_of_parent(merger, entity);

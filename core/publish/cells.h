@@ -85,6 +85,11 @@ struct waiting {
 
 enum { WAITING_HISTORY = WINDOW_COUNT_MAX, WAITING_COUNT };
 
+struct row_text {
+	struct buffer key;
+	struct buffer value;
+};
+
 struct merger {
 	const struct options *options;
 	struct entity *entities;
@@ -100,8 +105,7 @@ struct merger {
 	bool is_published_expected;
 	int64_t frozen_at_ms; /* T of merger_freeze, TIME_NONE at first */
 	int64_t settle_due_ms; /* no row that is out unsettled becomes settled before T is there */
-	struct buffer key;
-	struct buffer value;
+	struct row_text text;
 };
 
 /* ENTITY_NONE: not there */
@@ -142,6 +146,6 @@ bool span_is_frozen(const struct merger *merger, const struct span *span);
 bool entity_note_ad(struct merger *merger, uint32_t parent, uint32_t ad);
 
 /* What the rows of an entity show; valid until names or parents change. */
-struct shown entity_shown(struct merger *merger, uint32_t entity);
+struct shown entity_shown(const struct merger *merger, uint32_t entity);
 
 #endif

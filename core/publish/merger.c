@@ -23,8 +23,8 @@ void merger_destroy(struct merger *merger)
 	free(merger->index);
 	for (size_t i = 0; i < WAITING_COUNT; i++)
 		free(merger->waiting[i].cells.cells);
-	buffer_destroy(&merger->key);
-	buffer_destroy(&merger->value);
+	buffer_destroy(&merger->text.key);
+	buffer_destroy(&merger->text.value);
 	free(merger);
 }
 

@@ -94,7 +94,15 @@ uint64_t merger_revision(const struct merger *merger);
 bool merger_is_waiting(const struct merger *merger, int64_t *due_ms);
 
 /* Every row that holds anything, sorted by key, with revision 0. */
-void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx);
+void merger_print(const struct merger *merger, merger_row_sink *sink, void *ctx);
+
+/* The same in parts: the rows of part 0, then of part 1, and so on. Parts are printed by any threads, while
+ * nothing changes the merger. */
+struct merger_print;
+struct merger_print *merger_print_create(const struct merger *merger);
+void merger_print_destroy(struct merger_print *print);
+size_t merger_print_parts(const struct merger_print *print);
+void merger_print_part(const struct merger_print *print, size_t part, merger_row_sink *sink, void *ctx);
 
 /* Aborts if a cell is not the sum that it should be. */
 void merger_check(const struct merger *merger);

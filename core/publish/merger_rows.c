@@ -46,7 +46,7 @@ static struct slice window_name(const struct merger *merger, const struct span *
 	return slice_from(span->kind == SPAN_HOUR ? "1h" : "1d");
 }
 
-static struct row make_row(struct merger *merger, const struct cell *cell, enum basis basis)
+static struct row make_row(const struct merger *merger, const struct cell *cell, enum basis basis)
 {
 	const struct entity *entity = &merger->entities[cell->entity];
 	struct shown shown = entity_shown(merger, cell->entity);
@@ -74,12 +74,12 @@ static struct row make_row(struct merger *merger, const struct cell *cell, enum 
 	return row;
 }
 
-static bool send(struct merger *merger, const struct row *row, merger_row_sink *sink, void *ctx)
+static bool send(struct row_text *text, const struct row *row, merger_row_sink *sink, void *ctx)
 {
-	merger->key.len = merger->value.len = 0;
-	row_put_key(row, &merger->key);
-	row_put_json(row, buffer_slice(&merger->key), &merger->value);
-	return sink(ctx, buffer_slice(&merger->key), buffer_slice(&merger->value), row->kind == ROW_BUCKET);
+	text->key.len = text->value.len = 0;
+	row_put_key(row, &text->key);
+	row_put_json(row, buffer_slice(&text->key), &text->value);
+	return sink(ctx, buffer_slice(&text->key), buffer_slice(&text->value), row->kind == ROW_BUCKET);
 }
 
 /* Publishes both rows of a cell. False: there was no room. */
@@ -92,7 +92,7 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 		if (is_empty && !cell->is_published[basis])
 			continue;
 		row.revision = ++merger->revision;
-		if (!send(merger, &row, sink, ctx))
+		if (!send(&merger->text, &row, sink, ctx))
 			return false;
 		cell->is_published[basis] = !is_empty;
 		cell->is_settled[basis] = row.is_settled;
@@ -173,54 +173,90 @@ bool merger_is_waiting(const struct merger *merger, int64_t *due_ms)
 	return is_waiting;
 }
 
-struct print_entry {
-	const struct cell *cell;
+/* Cells of one entity whose keys differ by their time alone, in that order. */
+struct print_run {
+	struct cell *const *cells;
+	size_t count;
 	enum basis basis;
-	struct slice key;
+	struct slice key; /* of the first; owned */
 };
 
-struct print_list {
-	struct print_entry *entries;
+struct merger_print {
+	const struct merger *merger;
+	struct print_run *runs;
 	size_t count;
 	size_t capacity;
 };
 
-static void collect_entry(struct merger *merger, struct cell *cell, void *ctx)
+static void add_run(struct merger_print *print, struct cell *const *cells, size_t count)
 {
-	struct print_list *list = ctx;
-	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
-		struct row row = make_row(merger, cell, basis);
-		if (row_is_empty(&row))
-			continue;
-		if (list->count == list->capacity) {
-			list->capacity = list->capacity ? 2 * list->capacity : 256;
-			list->entries = realloc(list->entries, list->capacity * sizeof(*list->entries));
-			CHECK(list->entries);
+	for (enum basis basis = 0; basis < BASIS_COUNT && count > 0; basis++) {
+		if (print->count == print->capacity) {
+			print->capacity = print->capacity ? 2 * print->capacity : 256;
+			print->runs = realloc(print->runs, print->capacity * sizeof(*print->runs));
+			CHECK(print->runs);
 		}
+		struct row row = make_row(print->merger, cells[0], basis);
 		struct buffer key = {0};
 		row_put_key(&row, &key);
-		list->entries[list->count++] = (struct print_entry){cell, basis, buffer_slice(&key)};
+		print->runs[print->count++] = (struct print_run){cells, count, basis, buffer_slice(&key)};
 	}
 }
 
-static int compare_entries(const void *a, const void *b)
+static int compare_runs(const void *a, const void *b)
 {
-	return slice_compare(((const struct print_entry *)a)->key, ((const struct print_entry *)b)->key);
+	return slice_compare(((const struct print_run *)a)->key, ((const struct print_run *)b)->key);
 }
 
-void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx)
+struct merger_print *merger_print_create(const struct merger *merger)
 {
-	struct print_list list = {0};
-	for (uint32_t i = 0; i < merger->entity_count; i++)
-		entity_each_cell(merger, i, collect_entry, &list);
-	if (list.count)
-		qsort(list.entries, list.count, sizeof(*list.entries), compare_entries);
-	for (size_t i = 0; i < list.count; i++) {
-		struct row row = make_row(merger, list.entries[i].cell, list.entries[i].basis);
-		send(merger, &row, sink, ctx);
-		free((char *)list.entries[i].key.data);
+	struct merger_print *print = calloc(1, sizeof(*print));
+	CHECK(print);
+	print->merger = merger;
+	for (uint32_t i = 0; i < merger->entity_count; i++) {
+		const struct entity *entity = &merger->entities[i];
+		for (size_t w = 0; w < merger->options->window_count; w++)
+			add_run(print, &entity->windows[w], entity->windows[w] != NULL);
+		add_run(print, entity->hours.cells, entity->hours.count);
+		add_run(print, entity->days.cells, entity->days.count);
 	}
-	free(list.entries);
+	if (print->count)
+		qsort(print->runs, print->count, sizeof(*print->runs), compare_runs);
+	return print;
+}
+
+void merger_print_destroy(struct merger_print *print)
+{
+	for (size_t i = 0; i < print->count; i++)
+		free((char *)print->runs[i].key.data);
+	free(print->runs);
+	free(print);
+}
+
+size_t merger_print_parts(const struct merger_print *print)
+{
+	return print->count;
+}
+
+void merger_print_part(const struct merger_print *print, size_t part, merger_row_sink *sink, void *ctx)
+{
+	const struct print_run *run = &print->runs[part];
+	struct row_text text = {0};
+	for (size_t i = 0; i < run->count; i++) {
+		struct row row = make_row(print->merger, run->cells[i], run->basis);
+		if (!row_is_empty(&row))
+			send(&text, &row, sink, ctx);
+	}
+	buffer_destroy(&text.key);
+	buffer_destroy(&text.value);
+}
+
+void merger_print(const struct merger *merger, merger_row_sink *sink, void *ctx)
+{
+	struct merger_print *print = merger_print_create(merger);
+	for (size_t i = 0; i < merger_print_parts(print); i++)
+		merger_print_part(print, i, sink, ctx);
+	merger_print_destroy(print);
 }
 
 static bool cell_is_sum_of_parts(const struct cell *cell, bool has_panes)

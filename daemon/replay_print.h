@@ -1,0 +1,12 @@
+/* Prints what a replay has computed, a row a line, sorted by key, with several threads. */
+#ifndef LADDER_DAEMON_REPLAY_PRINT_H
+#define LADDER_DAEMON_REPLAY_PRINT_H
+
+#include <stdio.h>
+
+#include "core/publish/merger.h"
+
+/* Errors of the file are left in it (ferror). */
+void replay_print(const struct merger *merger, size_t worker_count, FILE *rows);
+
+#endif
