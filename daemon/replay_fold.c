@@ -209,22 +209,37 @@ static void push_entry(struct fold_worker *worker, const struct entry *entry)
 	worker->entries[worker->entry_count++] = *entry;
 }
 
-/* The facts of this worker's people, wherever they were gathered. */
-static void find_entries(struct fold_worker *worker)
+/* What is by click goes to whoever claimed it. A worker does it for a share of the gathers. */
+static void *settle_clicks(void *argument)
+{
+	const struct fold_worker *worker = argument;
+	const struct fold_all *all = worker->all;
+	for (size_t i = worker->number; i < all->gather_count; i += worker->worker_count) {
+		struct gather *gather = all->gathers[i];
+		const struct gathered *gathered;
+		struct slice id;
+		for (size_t at = 0; (gathered = gather_next(&gather->by_click, &at, &id));) {
+			struct gathered settled = *gathered;
+			const struct gathered_claim *claim = claim_slot(&all->claims, settled.key);
+			if (claim->claim.id_len)
+				settled.key = claim->claim.person;
+			gather_put(gather, &settled, id);
+		}
+		buffer_destroy(&gather->by_click);
+	}
+	return NULL;
+}
+
+static void find_entries(struct fold_worker *worker, size_t partition)
 {
 	const struct fold_all *all = worker->all;
+	worker->entry_count = 0;
 	for (uint32_t i = 0; i < all->gather_count; i++) {
-		size_t at = 0;
 		struct entry entry = {.source = &all->sources[i]};
-		while ((entry.gathered = gather_next(all->gathers[i], &at, &entry.id))) {
+		const struct buffer *facts = &all->gathers[i]->facts[partition];
+		for (size_t at = 0; (entry.gathered = gather_next(facts, &at, &entry.id));) {
 			entry.person = entry.gathered->key;
-			if (entry.gathered->fact.is_by_click) {
-				const struct gathered_claim *claim = claim_slot(&all->claims, entry.person);
-				if (claim->claim.id_len)
-					entry.person = claim->claim.person;
-			}
-			if (entry.person.low % worker->worker_count == worker->number)
-				push_entry(worker, &entry);
+			push_entry(worker, &entry);
 		}
 	}
 }
@@ -274,10 +289,9 @@ static void fold_person(struct fold_worker *worker, size_t begin, size_t end)
 	}
 }
 
-static void *fold_people(void *argument)
+static void fold_partition(struct fold_worker *worker, size_t partition)
 {
-	struct fold_worker *worker = argument;
-	find_entries(worker);
+	find_entries(worker, partition);
 	if (worker->entry_count)
 		qsort(worker->entries, worker->entry_count, sizeof(*worker->entries), compare_entries);
 	for (size_t begin = 0, end = 0; begin < worker->entry_count; begin = end) {
@@ -287,6 +301,16 @@ static void *fold_people(void *argument)
 			end++;
 		fold_person(worker, begin, end);
 	}
+	for (size_t i = 0; i < worker->all->gather_count; i++)
+		buffer_destroy(&worker->all->gathers[i]->facts[partition]);
+}
+
+/* Of a share of the partitions, whose facts are gone afterwards. */
+static void *fold_people(void *argument)
+{
+	struct fold_worker *worker = argument;
+	for (size_t i = worker->number; i < PEOPLE_PARTITIONS; i += worker->worker_count)
+		fold_partition(worker, i);
 	free(worker->entries);
 	free(worker->seen);
 	ladder_destroy(&worker->ladder);
@@ -327,11 +351,11 @@ static void merge_names(struct fold_all *all)
 	}
 }
 
-static void run_workers(struct fold_worker *workers, size_t worker_count)
+static void run_workers(struct fold_worker *workers, size_t worker_count, void *(*work)(void *))
 {
 	for (size_t i = 1; i < worker_count; i++)
-		CHECK(pthread_create(&workers[i].thread, NULL, fold_people, &workers[i]) == 0);
-	fold_people(&workers[0]);
+		CHECK(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
+	work(&workers[0]);
 	for (size_t i = 1; i < worker_count; i++)
 		pthread_join(workers[i].thread, NULL);
 }
@@ -350,7 +374,8 @@ static void fold_and_merge(struct fold_all *all, size_t worker_count, struct cou
 		put_parents(all, workers[i].task);
 		window_advance(&workers[i].task->window, all->now_ms);
 	}
-	run_workers(workers, worker_count);
+	run_workers(workers, worker_count, settle_clicks);
+	run_workers(workers, worker_count, fold_people);
 	for (size_t i = 0; i < worker_count; i++) {
 		struct merge merge = {all->merger, (uint32_t)i};
 		task_collect(workers[i].task, ~0u, true,

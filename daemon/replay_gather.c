@@ -34,10 +34,25 @@ void gather_destroy(struct gather *gather)
 {
 	decoder_destroy(gather->decoder);
 	task_destroy(gather->task);
-	buffer_destroy(&gather->facts);
+	for (size_t i = 0; i < PEOPLE_PARTITIONS; i++)
+		buffer_destroy(&gather->facts[i]);
+	buffer_destroy(&gather->by_click);
 	buffer_destroy(&gather->claims);
 	buffer_destroy(&gather->claim_ids);
 	free(gather);
+}
+
+static void put_fact(struct buffer *facts, const struct gathered *gathered, struct slice id)
+{
+	buffer_put(facts, gathered, sizeof(*gathered));
+	char *text = buffer_reserve(facts, padded(id.len));
+	memcpy(text, id.data, id.len);
+	facts->len += padded(id.len);
+}
+
+void gather_put(struct gather *gather, const struct gathered *gathered, struct slice id)
+{
+	put_fact(&gather->facts[gathered->key.low % PEOPLE_PARTITIONS], gathered, id);
 }
 
 static void gather_fact(struct gather *gather, const struct event *event, uint32_t ad)
@@ -47,10 +62,10 @@ static void gather_fact(struct gather *gather, const struct event *event, uint32
 	struct gathered gathered = {.fact = join_fact(&gather->task->join, event, ad)};
 	gathered.key = event->user.len ? join_user_key(join, event->user) : click;
 	gathered.fact.id_len = (uint16_t)event->id.len;
-	buffer_put(&gather->facts, &gathered, sizeof(gathered));
-	char *id = buffer_reserve(&gather->facts, padded(event->id.len));
-	memcpy(id, event->id.data, event->id.len);
-	gather->facts.len += padded(event->id.len);
+	if (gathered.fact.is_by_click)
+		put_fact(&gather->by_click, &gathered, event->id);
+	else
+		gather_put(gather, &gathered, event->id);
 	if (event->user.len == 0 || event->click_id.len == 0)
 		return;
 	struct gathered_claim claim = {
@@ -132,11 +147,11 @@ bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64
 	return result == 0;
 }
 
-const struct gathered *gather_next(const struct gather *gather, size_t *at, struct slice *id)
+const struct gathered *gather_next(const struct buffer *facts, size_t *at, struct slice *id)
 {
-	if (*at >= gather->facts.len)
+	if (*at >= facts->len)
 		return NULL;
-	const struct gathered *gathered = (const struct gathered *)(gather->facts.data + *at);
+	const struct gathered *gathered = (const struct gathered *)(facts->data + *at);
 	*id = (struct slice){(const char *)(gathered + 1), gathered->fact.id_len};
 	*at += sizeof(*gathered) + padded(id->len);
 	return gathered;

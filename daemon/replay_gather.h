@@ -1,6 +1,7 @@
 /* Gather: the first half of a replay. Reads events and keeps what each says, unordered. Spec section 9.
  *
- *   file ranges --decode--> facts | names and reports of ads | claims | counts      one gather a thread
+ *   file ranges --decode--> facts, by partition of people | names and reports of ads | claims | counts
+ *                           one gather a thread
  *
  * Nothing depends on the order of the input, so several threads gather parts of it, and the second half
  * (replay_fold.h) puts them together. A gather belongs to one thread, then may be read by all. */
@@ -10,6 +11,9 @@
 #include "config/config.h"
 #include "core/decode/decode.h"
 #include "core/pipeline.h"
+
+/* People are divided by their keys, into parts so small that one is sorted and folded in the caches. */
+enum { PEOPLE_PARTITIONS = 256 };
 
 /* A fact and whose it is: a person, or a click that somebody may claim. Its id follows it in the buffer, then
  * padding to 8 bytes. */
@@ -30,7 +34,8 @@ struct gather {
 	struct decoder *decoder;
 	struct task *task; /* for its series, names and reports; nobody lives in it */
 	unsigned type_mask;
-	struct buffer facts;  /* struct gathered and their ids */
+	struct buffer facts[PEOPLE_PARTITIONS]; /* struct gathered and their ids, of people */
+	struct buffer by_click;                 /* the same, of clicks */
 	struct buffer claims; /* struct gathered_claim */
 	struct buffer claim_ids;
 	struct counts counts; /* persons' events count as applied until their duplicates are known */
@@ -45,7 +50,10 @@ void gather_destroy(struct gather *gather);
 /* Reads the lines that start in [begin, end) of a file; the whole where end is 0. False: gather->error. */
 must_check bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64_t end);
 
-/* The next gathered fact from `at` on, which is moved behind it; NULL after the last. */
-const struct gathered *gather_next(const struct gather *gather, size_t *at, struct slice *id);
+/* Puts a fact into the partition of its key. */
+void gather_put(struct gather *gather, const struct gathered *gathered, struct slice id);
+
+/* The next fact in a buffer from `at` on, which is moved behind it; NULL after the last. */
+const struct gathered *gather_next(const struct buffer *facts, size_t *at, struct slice *id);
 
 #endif
