@@ -470,7 +470,7 @@ void task_collect_names(struct task *task, const struct task_sink *sink)
 	task->are_names_changed = false;
 }
 
-static void collect_reports(struct task *task, const struct task_sink *sink)
+void task_collect_reports(struct task *task, const struct task_sink *sink)
 {
 	uint32_t count = task->are_reports_changed ? ad_count(task) : 0;
 	for (uint32_t i = 0; i < count; i++) {
@@ -486,7 +486,6 @@ void task_collect(struct task *task, uint32_t window_mask, bool with_history, co
 {
 	struct collect collect = {task, sink};
 	task_collect_names(task, sink);
-	collect_reports(task, sink);
 	window_collect(&task->window, window_mask, with_history,
 		       &(struct window_sink){say_window, say_hour, say_day, &collect});
 	if (with_history)

@@ -17,6 +17,7 @@ enum {
 	BATCHES_PER_TURN = 16,
 	BULLETIN_BYTES_MAX = 8 << 20,
 	KNOWN_EVERY_MS = 50,
+	REPORTS_EVERY_MS = 500,
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
 };
 
@@ -114,6 +115,9 @@ static void make_known(struct worker *worker, bool is_last)
 	int64_t now_ms = stream_time(worker);
 	struct task_sink sink = bulletin_sink(worker->bulletin);
 	bool with_history = mask >> worker_config(worker)->options.window_count & 1;
+	bool with_reports = is_last || loop_now_ms() >= worker->reports_due_ms;
+	if (with_reports)
+		worker->reports_due_ms = loop_now_ms() + REPORTS_EVERY_MS;
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		struct worker_task *task = &worker->tasks[i];
 		if (task->state != TASK_READING)
@@ -121,6 +125,8 @@ static void make_known(struct worker *worker, bool is_last)
 		bulletin_put_task(worker->bulletin, task->number);
 		if (now_ms != TIME_NONE)
 			task_advance(task->task, now_ms);
+		if (with_reports)
+			task_collect_reports(task->task, &sink);
 		if (mask)
 			task_collect(task->task, mask, with_history, &sink);
 		else

@@ -78,8 +78,15 @@ static struct slice copy_text(struct slice text)
 	return (struct slice){copy, text.len};
 }
 
+static void note_length(struct reports *reports, const struct report *report)
+{
+	if (report->to_ms - report->from_ms > reports->longest_ms)
+		reports->longest_ms = report->to_ms - report->from_ms;
+}
+
 static void add_report(struct reports *reports, const struct report *report)
 {
+	note_length(reports, report);
 	if (reports->count == reports->capacity) {
 		reports->capacity = reports->capacity ? 2 * reports->capacity : 4;
 		reports->reports = realloc(reports->reports, reports->capacity * sizeof(*reports->reports));
@@ -97,6 +104,7 @@ static void add_report(struct reports *reports, const struct report *report)
 /* Another report takes the room of the one at a place of `sorted`. */
 static void replace_report(struct reports *reports, size_t at, const struct report *report)
 {
+	note_length(reports, report);
 	uint32_t room = reports->sorted[at];
 	struct slice id = copy_text(report->id);
 	reports->count--;
@@ -209,9 +217,12 @@ static int64_t wrap_add(int64_t sum, int64_t delta)
 
 void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms, int64_t amounts[AMOUNT_COUNT])
 {
-	size_t at = 0;
+	const struct report first = {.from_ms = from_ms - reports->longest_ms, .reported_at_ms = TIME_NONE};
+	size_t at = reports->count ? find_place(reports, &first) : 0;
 	for (const struct report *report; (report = reports_next(reports, &at));) {
-		if (report->from_ms >= to_ms || report->to_ms <= from_ms)
+		if (report->from_ms >= to_ms)
+			break;
+		if (report->to_ms <= from_ms)
 			continue;
 		int64_t begin_ms = from_ms > report->frozen_ms ? from_ms : report->frozen_ms;
 		for (int i = 0; i < AMOUNT_COUNT && begin_ms < to_ms; i++)

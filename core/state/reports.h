@@ -32,6 +32,7 @@ struct reports {
 	uint32_t *sorted;
 	size_t count;
 	size_t capacity;
+	int64_t longest_ms; /* no period that was ever put is longer */
 	uint32_t *index; /* open-addressed, place + 1; 0 is free. Only where reports_put fills */
 	size_t index_size; /* a power of two, or 0 */
 };

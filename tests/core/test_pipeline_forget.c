@@ -46,6 +46,7 @@ static struct heard hear(struct task *task)
 	struct heard heard = {.earliest_ms = INT64_MAX};
 	task_advance(task, task->max_ms);
 	const struct task_sink sink = {hear_names, hear_reports, hear_window, hear_span, &heard};
+	task_collect_reports(task, &sink);
 	task_collect(task, ~0u, true, &sink);
 	return heard;
 }
