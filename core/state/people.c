@@ -248,6 +248,8 @@ static void grow_segment(struct people *people, struct segment *segment)
 	segment->slots = take_slots(people, segment->bits);
 	size_t mask = slot_count(segment) - 1;
 	for (size_t i = 0; i < slot_count(&old); i++) {
+		if (i + LOOK_AHEAD < slot_count(&old))
+			__builtin_prefetch(blob_of(old.slots[i + LOOK_AHEAD]));
 		if (!old.slots[i])
 			continue;
 		size_t at = home_of(segment, blob_of(old.slots[i])->key.high);
@@ -430,22 +432,39 @@ static void restore_person(struct people *people, struct slice blob, slot genera
 	memcpy(place_new(people, key, blob.len, generation << POINTER_BITS), blob.data, blob.len);
 }
 
+/* Fetches the slots of the people who come next; `ahead` is so many before the reader. */
+static void look_ahead(const struct people *people, struct reader *ahead, size_t count)
+{
+	while (count-- > 0 && !reader_at_end(ahead)) {
+		struct slice blob = reader_text(ahead);
+		if (blob.len >= sizeof(struct blob_header))
+			people_prefetch(people, person_blob_key(blob.data));
+	}
+}
+
 bool people_restore_chunk(struct people *people, int64_t chunk, struct slice bytes, int64_t forgotten_ms,
 			  const struct series_table *table, int64_t now_ms)
 {
 	slot generation = generations_restore_chunk(&people->generations, chunk);
 	struct person person = {0};
 	struct reader reader = reader_of(bytes);
+	struct reader ahead = reader;
 	uint64_t written = 0, live = 0;
+	look_ahead(people, &ahead, LOOK_AHEAD);
 	while (!reader_at_end(&reader)) {
 		struct slice blob = reader_text(&reader);
+		look_ahead(people, &ahead, 1);
+		written++;
+		bool is_old = blob.len >= sizeof(struct blob_header) &&
+			      find(people, person_blob_key(blob.data));
+		if (is_old)
+			continue;
 		if (reader.failed || !person_load(&person, blob) ||
 		    !person_is_sound(&person, table, now_ms)) {
 			reader.failed = true;
 			break;
 		}
-		written++;
-		if (find(people, person.key) || person_last_ms(&person) < forgotten_ms)
+		if (person_last_ms(&person) < forgotten_ms)
 			continue;
 		restore_person(people, blob, generation);
 		live++;

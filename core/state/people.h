@@ -65,8 +65,8 @@ int64_t people_take_chunk(struct people *people);
 bool people_take_empty(struct people *people, struct generation *empty);
 
 /* A restore, of about so many people: the chunks from the newest to the oldest. Nobody is dirty by it; who
- * was silent since before `forgotten_ms` is left out. False if the bytes are no chunk, or somebody in it is
- * not sound (person_is_sound). */
+ * was silent since before `forgotten_ms` is left out. False if the bytes are no chunk, or somebody taken from
+ * it is not sound (person_is_sound). */
 void people_begin_restore(struct people *people, uint64_t people_count);
 bool people_restore_chunk(struct people *people, int64_t chunk, struct slice bytes, int64_t forgotten_ms,
 			  const struct series_table *table, int64_t now_ms);
