@@ -314,6 +314,40 @@ static void test_commit_is_frozen(void **state)
 	destroy(&reference);
 }
 
+/* Slots that a commit has looked at in part move when more people come: nobody is passed over, not even who
+ * stood in the last one and is pushed on to the first. */
+static void test_slots_move_in_a_commit(void **state)
+{
+	(void)state;
+	const int same_slots = 4; /* make_key: every fourth is among the last */
+	for (int people_count = 3; people_count < 300; people_count += 7) {
+		struct reference reference;
+		struct log *log = create_log(&reference, 6);
+		struct known *frozen = calloc(KEY_COUNT, sizeof(*frozen));
+		assert_non_null(frozen);
+		for (int i = 0; i < 3; i++)
+			reference.known[i * same_slots + 1].key.high = UINT64_MAX - (uint64_t)i;
+		for (int i = 0; i < people_count; i++)
+			put(&reference, &reference.known[i * same_slots + 1]);
+		memcpy(frozen, reference.known, KEY_COUNT * sizeof(*frozen));
+		size_t count = reference.count;
+		people_begin_commit(reference.people, say, log);
+		people_step_commit(reference.people, (size_t)people_count / 2);
+		for (int i = people_count; i < 2 * people_count + 8; i++)
+			put(&reference, &reference.known[i * same_slots + 1]);
+		while (people_step_commit(reference.people, 16))
+			continue;
+		end_commit(log);
+		struct reference then = {.known = frozen, .count = count};
+		struct people *copy = restore(log, count, TIME_NONE);
+		check_all(&then, copy);
+		people_destroy(copy);
+		free(frozen);
+		destroy_log(log);
+		destroy(&reference);
+	}
+}
+
 /* Old chunks may have people who were forgotten since: the time of that keeps them out. */
 static void test_forgotten_stay_out(void **state)
 {
@@ -357,9 +391,13 @@ static void test_used_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_against_a_list),     cmocka_unit_test(test_dirty_are_said),
-		cmocka_unit_test(test_log_stays_small),    cmocka_unit_test(test_commit_is_frozen),
-		cmocka_unit_test(test_forgotten_stay_out), cmocka_unit_test(test_used_bytes),
+		cmocka_unit_test(test_against_a_list),
+		cmocka_unit_test(test_dirty_are_said),
+		cmocka_unit_test(test_log_stays_small),
+		cmocka_unit_test(test_commit_is_frozen),
+		cmocka_unit_test(test_slots_move_in_a_commit),
+		cmocka_unit_test(test_forgotten_stay_out),
+		cmocka_unit_test(test_used_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
