@@ -486,6 +486,8 @@ void task_collect(struct task *task, uint32_t window_mask, bool with_history, co
 {
 	struct collect collect = {task, sink};
 	task_collect_names(task, sink);
+	if (with_history)
+		task_collect_reports(task, sink);
 	window_collect(&task->window, window_mask, with_history,
 		       &(struct window_sink){say_window, say_hour, say_day, &collect});
 	if (with_history)

@@ -151,7 +151,8 @@ struct task_sink;
 bool task_put_parents(struct task *task, const struct ad_parents *changes, size_t change_count,
 		      const struct task_sink *sink);
 
-/* What changed since it was last said, ready for the merger_put_* functions; reports apart. */
+/* What changed since it was last said, ready for the merger_put_* functions. Reports are said with
+ * the history: before they may be forgotten. */
 struct task_sink {
 	void (*names)(void *ctx, struct slice ad, const struct names *names);
 	void (*reports)(void *ctx, struct slice ad, const struct reports *reports);
@@ -174,7 +175,7 @@ void task_forget_history(struct task *task);
 /* Names alone: they are wanted sooner. */
 void task_collect_names(struct task *task, const struct task_sink *sink);
 
-/* Of every ad with a new report all of them, which is much: not as often as windows. */
+/* Reports alone. Of every ad with a new one all are said, which is much: not as often as windows. */
 void task_collect_reports(struct task *task, const struct task_sink *sink);
 
 /* Every page that is dirty; nothing is dirty afterwards. What a commit says is the task as it was when it

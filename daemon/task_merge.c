@@ -57,7 +57,6 @@ void task_merge(struct task *task, uint32_t number, struct merger *merger)
 		merge.moved = (struct buffer){0};
 		put_parents(task, merger, &moved, &sink);
 		buffer_destroy(&moved);
-		task_collect_reports(task, &sink);
 		task_collect(task, ~0u, true, &sink);
 	} while (merge.moved.len);
 	buffer_destroy(&merge.moved);

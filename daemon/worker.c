@@ -115,7 +115,7 @@ static void make_known(struct worker *worker, bool is_last)
 	int64_t now_ms = stream_time(worker);
 	struct task_sink sink = bulletin_sink(worker->bulletin);
 	bool with_history = mask >> worker_config(worker)->options.window_count & 1;
-	bool with_reports = is_last || loop_now_ms() >= worker->reports_due_ms;
+	bool with_reports = loop_now_ms() >= worker->reports_due_ms;
 	if (with_reports)
 		worker->reports_due_ms = loop_now_ms() + REPORTS_EVERY_MS;
 	for (size_t i = 0; i < worker->options.task_count; i++) {

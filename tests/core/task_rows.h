@@ -88,7 +88,6 @@ static inline void task_rows_collect(struct task_rows *rows)
 	merger_advance(rows->merger, now_ms);
 	for (rows->speaking = 0; rows->speaking < rows->task_count; rows->speaking++) {
 		task_advance(rows->tasks[rows->speaking], now_ms);
-		task_collect_reports(rows->tasks[rows->speaking], &sink);
 		task_collect(rows->tasks[rows->speaking], ~0u, true, &sink);
 	}
 }

@@ -8,6 +8,7 @@ struct heard {
 	bool days[200]; /* of which an hour was said, from START_MS */
 	size_t day_count;
 	size_t empty_count;
+	size_t report_count;
 };
 
 static void hear_window(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
@@ -23,7 +24,9 @@ static void hear_names(void *ctx, struct slice ad, const struct names *names)
 
 static void hear_reports(void *ctx, struct slice ad, const struct reports *reports)
 {
-	(void)ctx, (void)ad, (void)reports;
+	struct heard *heard = ctx;
+	(void)ad;
+	heard->report_count += reports->count;
 }
 
 static void hear_span(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
@@ -46,7 +49,6 @@ static struct heard hear(struct task *task)
 	struct heard heard = {.earliest_ms = INT64_MAX};
 	task_advance(task, task->max_ms);
 	const struct task_sink sink = {hear_names, hear_reports, hear_window, hear_span, &heard};
-	task_collect_reports(task, &sink);
 	task_collect(task, ~0u, true, &sink);
 	return heard;
 }
@@ -187,12 +189,35 @@ static void nothing_is_forgotten_before_it_is_said(void **state)
 	fixture_destroy(&fixture);
 }
 
+/* A task far behind the others takes in a report that is forgotten by their time. */
+static void reports_are_said_before_they_are_forgotten(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	fixture_create(&fixture);
+	struct task *task = make_task(&fixture.options);
+	write_at(task, START_MS + DAY_MS);
+	hear(task);
+	const struct event spend = {.type = EVENT_SPEND, .ts_ms = START_MS + DAY_MS, .id = TEXT("spend"),
+				    .ad = TEXT("ad"), .account = TEXT("act_kol"), .from_ms = START_MS,
+				    .to_ms = START_MS + DAY_MS, .reported_at_ms = START_MS + DAY_MS,
+				    .money_micros = 5};
+	assert_int_equal(task_event(task, 0, &spend, ~0u, TIME_NONE).class, CLASS_APPLIED);
+	task_advance(task, START_MS + 200 * DAY_MS);
+	assert_int_equal(hear(task).report_count, 1);
+	for (size_t i = 0; i < task->ad_capacity; i++)
+		assert_int_equal(task->ads[i].reports.count, 0);
+	task_destroy(task);
+	fixture_destroy(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_of_forgotten_days_are_deleted),
 		cmocka_unit_test(old_pages_are_forgotten_when_they_come_back),
 		cmocka_unit_test(nothing_is_forgotten_before_it_is_said),
+		cmocka_unit_test(reports_are_said_before_they_are_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
