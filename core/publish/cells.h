@@ -85,6 +85,7 @@ struct waiting {
 
 enum { WAITING_HISTORY = WINDOW_COUNT_MAX, WAITING_COUNT };
 
+/* A row as it is written, kept for the next. */
 struct row_text {
 	struct buffer key;
 	struct buffer value;

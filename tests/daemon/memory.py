@@ -1,6 +1,6 @@
 """Goal: ladderd never takes more than limits.memory (promise P4). People and ads fill it: then nothing more
 is read, nothing is dropped, and with more memory it goes on to the rows that `ladderd replay` has.
-Method: more people than the least limit holds; the resident set is looked at all the time."""
+Method: more people than the limit holds; the kernel keeps the highest resident set (VmHWM)."""
 
 import os
 import re
@@ -39,7 +39,7 @@ def check_refused(folder, broker, redis):
 
 
 def check_full(config):
-    """It fills, reads no more, and stays within the limit; what it has read is committed at the end."""
+    """It fills, reads no more, stays within the limit, and ends in time when it is told to."""
     with Daemon(config) as daemon:
         daemon.wait_said("people and ads have filled the memory", 120)
         limit, buffers, rest = map(int, PLAN.search(daemon.said()).groups())

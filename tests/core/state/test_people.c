@@ -207,6 +207,13 @@ static struct people *restore(struct log *log, uint64_t people_count, int64_t fo
 	return copy;
 }
 
+static void check_restored(struct log *log, const struct reference *reference)
+{
+	struct people *copy = restore(log, reference->count, TIME_NONE);
+	check_all(reference, copy);
+	people_destroy(copy);
+}
+
 static struct log *create_log(struct reference *reference, uint64_t seed)
 {
 	struct log *log = calloc(1, sizeof(*log));
@@ -249,9 +256,7 @@ static void test_dirty_are_said(void **state)
 		assert_int_equal(commit(log), wanted);
 		assert_int_equal(commit(log), 0);
 	}
-	struct people *copy = restore(log, reference.count, TIME_NONE);
-	check_all(&reference, copy);
-	people_destroy(copy);
+	check_restored(log, &reference);
 	destroy_log(log);
 	destroy(&reference);
 }
@@ -304,10 +309,7 @@ static void test_commit_is_frozen(void **state)
 						     (size_t)random_below(&reference.random, 60));
 		}
 		end_commit(log);
-		struct reference then = {.known = frozen, .count = count};
-		struct people *copy = restore(log, count, TIME_NONE);
-		check_all(&then, copy);
-		people_destroy(copy);
+		check_restored(log, &(struct reference){.known = frozen, .count = count});
 	}
 	free(frozen);
 	destroy_log(log);
@@ -338,10 +340,7 @@ static void test_slots_move_in_a_commit(void **state)
 		while (people_step_commit(reference.people, 16))
 			continue;
 		end_commit(log);
-		struct reference then = {.known = frozen, .count = count};
-		struct people *copy = restore(log, count, TIME_NONE);
-		check_all(&then, copy);
-		people_destroy(copy);
+		check_restored(log, &(struct reference){.known = frozen, .count = count});
 		free(frozen);
 		destroy_log(log);
 		destroy(&reference);
