@@ -22,6 +22,9 @@ enum note_kind {
 	NOTE_CONFIRMED  /* to a worker: a position that every worker's names cover, all of them handed down */
 };
 
+/* A worker gives it away when it is larger. */
+enum { BULLETIN_BYTES_MAX = 8 << 20 };
+
 struct bulletin {
 	struct buffer notes;
 	int64_t now_ms;      /* T when it was made; TIME_NONE: unknown */

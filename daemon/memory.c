@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/bulletin.h"
+
 static const uint64_t MIB = 1 << 20;
 
 /* Of a queued record, beside its bytes: kafka_out.h. */
@@ -21,12 +23,12 @@ static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
 static void plan_buffers(const struct config *config, size_t worker_count, size_t partition_count,
 			 struct memory_plan *plan)
 {
-	const uint64_t bulletin = 8 * MIB; /* one being written, one being read */
 	plan->prefetch_bytes = within(plan->limit_bytes / 16 / worker_count, 4 * MIB, 64 * MIB);
 	plan->waiting_bytes = within(plan->limit_bytes / 32 / worker_count, 2 * MIB, 64 * MIB);
 	plan->queue_bytes = within(plan->limit_bytes / 16, 16 * MIB, 256 * MIB);
 	plan->queue_records = within(plan->queue_bytes / ROW_BYTES, 1000, QUEUE_RECORDS_MAX);
-	plan->buffers_bytes = worker_count * (plan->prefetch_bytes + plan->waiting_bytes + 2 * bulletin) +
+	const uint64_t bulletins = 2 * BULLETIN_BYTES_MAX; /* one being written, one being read */
+	plan->buffers_bytes = worker_count * (plan->prefetch_bytes + plan->waiting_bytes + bulletins) +
 			      partition_count * (uint64_t)config->limits.record_bytes + plan->queue_bytes +
 			      plan->queue_records * RECORD_BYTES;
 }

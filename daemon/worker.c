@@ -15,7 +15,6 @@ enum {
 	HELD_BACK_MS = 1,
 	LAST_COMMIT_MS = 6000,
 	BATCHES_PER_TURN = 16,
-	BULLETIN_BYTES_MAX = 8 << 20,
 	KNOWN_EVERY_MS = 50,
 	REPORTS_EVERY_MS = 500,
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
