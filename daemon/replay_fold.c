@@ -1,7 +1,8 @@
 #include "daemon/replay_fold.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "daemon/in_threads.h"
 
 /* A claim that holds, in a table by click. */
 struct claims {
@@ -36,7 +37,6 @@ struct fold_all {
 
 struct fold_worker {
 	struct fold_all *all;
-	pthread_t thread;
 	size_t number;
 	size_t worker_count;
 	struct task *task;
@@ -210,9 +210,9 @@ static void push_entry(struct fold_worker *worker, const struct entry *entry)
 }
 
 /* What is by click goes to whoever claimed it. A worker does it for a share of the gathers. */
-static void *settle_clicks(void *argument)
+static void settle_clicks(void *ctx, size_t number)
 {
-	const struct fold_worker *worker = argument;
+	const struct fold_worker *worker = (const struct fold_worker *)ctx + number;
 	const struct fold_all *all = worker->all;
 	for (size_t i = worker->number; i < all->gather_count; i += worker->worker_count) {
 		struct gather *gather = all->gathers[i];
@@ -227,7 +227,6 @@ static void *settle_clicks(void *argument)
 		}
 		buffer_destroy(&gather->by_click);
 	}
-	return NULL;
 }
 
 static void find_entries(struct fold_worker *worker, size_t partition)
@@ -306,15 +305,14 @@ static void fold_partition(struct fold_worker *worker, size_t partition)
 }
 
 /* Of a share of the partitions, whose facts are gone afterwards. */
-static void *fold_people(void *argument)
+static void fold_people(void *ctx, size_t number)
 {
-	struct fold_worker *worker = argument;
+	struct fold_worker *worker = (struct fold_worker *)ctx + number;
 	for (size_t i = worker->number; i < PEOPLE_PARTITIONS; i += worker->worker_count)
 		fold_partition(worker, i);
 	free(worker->entries);
 	free(worker->seen);
 	ladder_destroy(&worker->ladder);
-	return NULL;
 }
 
 struct merge {
@@ -351,15 +349,6 @@ static void merge_names(struct fold_all *all)
 	}
 }
 
-static void run_workers(struct fold_worker *workers, size_t worker_count, void *(*work)(void *))
-{
-	for (size_t i = 1; i < worker_count; i++)
-		CHECK(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
-	work(&workers[0]);
-	for (size_t i = 1; i < worker_count; i++)
-		pthread_join(workers[i].thread, NULL);
-}
-
 static void fold_and_merge(struct fold_all *all, size_t worker_count, struct counts *counts,
 			   uint64_t *frozen_count)
 {
@@ -374,8 +363,8 @@ static void fold_and_merge(struct fold_all *all, size_t worker_count, struct cou
 		put_parents(all, workers[i].task);
 		window_advance(&workers[i].task->window, all->now_ms);
 	}
-	run_workers(workers, worker_count, settle_clicks);
-	run_workers(workers, worker_count, fold_people);
+	in_threads(worker_count, settle_clicks, workers);
+	in_threads(worker_count, fold_people, workers);
 	for (size_t i = 0; i < worker_count; i++) {
 		struct merge merge = {all->merger, (uint32_t)i};
 		task_collect(workers[i].task, ~0u, true,

@@ -1,7 +1,6 @@
 #include "daemon/replay_print.h"
 
-#include <pthread.h>
-#include <stdlib.h>
+#include "daemon/in_threads.h"
 
 /* What is in memory at a time, as text. */
 enum { PARTS_PER_ROUND = 64 };
@@ -14,12 +13,6 @@ struct print_round {
 	struct buffer texts[PARTS_PER_ROUND];
 };
 
-struct print_worker {
-	struct print_round *round;
-	size_t number;
-	pthread_t thread;
-};
-
 static bool put_row(void *ctx, struct slice key, struct slice value, bool is_history)
 {
 	struct buffer *text = ctx;
@@ -29,22 +22,16 @@ static bool put_row(void *ctx, struct slice key, struct slice value, bool is_his
 	return true;
 }
 
-static void *print_share(void *argument)
+static void print_share(void *ctx, size_t number)
 {
-	const struct print_worker *worker = argument;
-	struct print_round *round = worker->round;
-	for (size_t i = worker->number; i < round->count; i += round->worker_count)
+	struct print_round *round = ctx;
+	for (size_t i = number; i < round->count; i += round->worker_count)
 		merger_print_part(round->print, round->first + i, put_row, &round->texts[i]);
-	return NULL;
 }
 
-static void print_round(struct print_round *round, struct print_worker *workers, FILE *rows)
+static void print_round(struct print_round *round, FILE *rows)
 {
-	for (size_t i = 1; i < round->worker_count; i++)
-		CHECK(pthread_create(&workers[i].thread, NULL, print_share, &workers[i]) == 0);
-	print_share(&workers[0]);
-	for (size_t i = 1; i < round->worker_count; i++)
-		pthread_join(workers[i].thread, NULL);
+	in_threads(round->worker_count, print_share, round);
 	for (size_t i = 0; i < round->count; i++) {
 		if (round->texts[i].len)
 			fwrite(round->texts[i].data, 1, round->texts[i].len, rows);
@@ -56,17 +43,12 @@ void replay_print(const struct merger *merger, size_t worker_count, FILE *rows)
 {
 	struct merger_print *print = merger_print_create(merger);
 	struct print_round round = {.print = print, .worker_count = worker_count};
-	struct print_worker *workers = calloc(worker_count, sizeof(*workers));
-	CHECK(workers);
-	for (size_t i = 0; i < worker_count; i++)
-		workers[i] = (struct print_worker){.round = &round, .number = i};
 	for (size_t left = merger_print_parts(print); left > 0; left -= round.count) {
 		round.count = left < PARTS_PER_ROUND ? left : PARTS_PER_ROUND;
-		print_round(&round, workers, rows);
+		print_round(&round, rows);
 		round.first += round.count;
 	}
 	for (size_t i = 0; i < PARTS_PER_ROUND; i++)
 		buffer_destroy(&round.texts[i]);
-	free(workers);
 	merger_print_destroy(print);
 }
