@@ -143,7 +143,7 @@ static void start_workers(struct run *run)
 			.number = i,
 			.tasks = tasks,
 			.task_count = count,
-			.prefetch_bytes = run->memory.prefetch_bytes,
+			.memory = &run->memory,
 		});
 		tasks += count;
 	}

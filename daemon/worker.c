@@ -381,7 +381,7 @@ static struct kafka_in *create_consumer(struct worker *worker)
 		.topic_count = worker->input_count,
 		.tasks = worker->options.tasks,
 		.task_count = worker->options.task_count,
-		.prefetch_bytes = worker->options.prefetch_bytes,
+		.prefetch_bytes = worker->options.memory->prefetch_bytes,
 	};
 	struct kafka_error error;
 	struct kafka_in *in = kafka_in_create(&options, &error);

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "daemon/identity.h"
 #include "daemon/kafka_in.h"
+#include "daemon/memory.h"
 #include "daemon/publisher.h"
 #include "daemon/redis_url.h"
 #include "daemon/shared.h"
@@ -30,7 +31,7 @@ struct worker_options {
 	size_t number;         /* of the worker, 0 ... */
 	const int32_t *tasks;  /* partition numbers it owns; borrowed */
 	size_t task_count;
-	size_t prefetch_bytes; /* memory_plan */
+	const struct memory_plan *memory; /* borrowed */
 };
 
 /* Starts the thread. It reads its tasks back from Redis, then events from Kafka, until

@@ -103,7 +103,8 @@ static void restore_page(void *ctx, const char *name, struct slice bytes)
 	struct worker_task *task = ctx;
 	struct restore_progress *restore = &task->restore;
 	restore->page_count++;
-	restore->is_too_large |= atomic_load(&task->worker->options.shared->is_memory_full);
+	restore->is_too_large |=
+		memory_is_full(task->worker->options.memory, memory_resident_bytes(), false);
 	if (restore->is_foreign || restore->bad_page[0] || restore->is_too_large)
 		return;
 	if (!task_restore_page(task->task, name, bytes))
