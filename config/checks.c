@@ -36,6 +36,7 @@ static size_t list_topics(const struct load *load, struct topic_use *uses)
 		{config->kafka.outputs.history, "kafka.outputs.history", {0, 0}},
 		{config->kafka.outputs.alerts, "kafka.outputs.alerts", {0, 0}},
 		{config->kafka.outputs.dead, "kafka.outputs.dead", {0, 0}},
+		{config->kafka.outputs.exchange, "kafka.outputs.exchange", {0, 0}},
 	};
 	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
 		uses[count] = outputs[i];
@@ -57,7 +58,7 @@ static void add_topic_problem(struct load *load, const struct topic_use *a, cons
 
 static void check_topics(struct load *load)
 {
-	struct topic_use uses[INPUT_COUNT_MAX + 4];
+	struct topic_use uses[INPUT_COUNT_MAX + 5];
 	size_t count = list_topics(load, uses);
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < i; j++) {

@@ -457,6 +457,18 @@ static uint32_t ad_count(const struct task *task)
 	return task->series.count < task->ad_capacity ? task->series.count : (uint32_t)task->ad_capacity;
 }
 
+void task_say_again(struct task *task)
+{
+	window_mark_changed(&task->window);
+	for (uint32_t i = 0; i < ad_count(task); i++) {
+		const struct series *series = &task->series.series[i];
+		struct ad_facts *ad = &task->ads[i];
+		ad->names.is_changed = series->level == LEVEL_AD && !series->is_organic;
+		ad->are_reports_changed = ad->reports.count > 0;
+	}
+	task->are_names_changed = task->are_reports_changed = true;
+}
+
 void task_collect_names(struct task *task, const struct task_sink *sink)
 {
 	uint32_t count = task->are_names_changed ? ad_count(task) : 0;

@@ -164,6 +164,9 @@ struct task_sink {
 };
 void task_collect(struct task *task, uint32_t window_mask, bool with_history, const struct task_sink *sink);
 
+/* Everything counts as changed since it was last said. */
+void task_say_again(struct task *task);
+
 /* What is older than `retention`, and a while more, is forgotten (pipeline_forget.c): everything by
  * task_collect with history, which has said it by then, once a day of T; history alone at a restore. */
 void task_forget_sometimes(struct task *task);

@@ -16,10 +16,11 @@ void bulletin_destroy(struct bulletin *bulletin)
 	free(bulletin);
 }
 
-void bulletin_put_task(struct bulletin *bulletin, uint32_t task)
+void bulletin_put_task(struct bulletin *bulletin, uint32_t task, uint64_t term)
 {
 	buffer_put_unsigned(&bulletin->notes, NOTE_TASK);
 	buffer_put_unsigned(&bulletin->notes, task);
+	buffer_put_unsigned(&bulletin->notes, term);
 }
 
 void bulletin_put_mark(struct bulletin *bulletin, enum note_kind kind)
@@ -143,7 +144,8 @@ static void read_names(struct reader *reader, const struct bulletin_reader *to)
 	struct names names;
 	names_create(&names);
 	names_decode(&names, reader);
-	to->names(to->ctx, ad, &names);
+	if (!reader->failed)
+		to->names(to->ctx, ad, &names);
 	names_destroy(&names);
 }
 
@@ -152,7 +154,8 @@ static void read_reports(struct reader *reader, const struct bulletin_reader *to
 	struct slice ad = reader_text(reader);
 	struct reports reports = {0};
 	reports_decode(&reports, reader);
-	to->reports(to->ctx, ad, &reports);
+	if (!reader->failed)
+		to->reports(to->ctx, ad, &reports);
 	reports_destroy(&reports);
 }
 
@@ -161,6 +164,7 @@ static struct entity_ref read_ref(struct reader *reader)
 	struct entity_ref ref = {.level = (enum level)reader_unsigned(reader)};
 	ref.is_organic = reader_unsigned(reader) != 0;
 	ref.id = reader_text(reader);
+	reader->failed |= (unsigned)ref.level >= LEVEL_COUNT;
 	return ref;
 }
 
@@ -174,14 +178,16 @@ static const struct pane *read_numbers(struct reader *reader, struct pane *pane,
 	return pane;
 }
 
-static void read_window(struct reader *reader, const struct bulletin_reader *to)
+static void read_window(struct reader *reader, size_t window_count, const struct bulletin_reader *to)
 {
 	struct pane numbers = {0};
 	struct entity_ref ref = read_ref(reader);
 	size_t window = reader_unsigned(reader);
 	int64_t people;
 	const struct pane *pane = read_numbers(reader, &numbers, &people);
-	to->window(to->ctx, ref, window, pane, people);
+	reader->failed |= window >= window_count;
+	if (!reader->failed)
+		to->window(to->ctx, ref, window, pane, people);
 	pane_clear(&numbers);
 }
 
@@ -194,7 +200,8 @@ static void read_span(struct reader *reader, const struct bulletin_reader *to)
 	int64_t to_ms = reader_signed(reader);
 	int64_t people;
 	const struct pane *pane = read_numbers(reader, &numbers, &people);
-	to->span(to->ctx, ref, is_day, from_ms, to_ms, pane, people);
+	if (!reader->failed)
+		to->span(to->ctx, ref, is_day, from_ms, to_ms, pane, people);
 	pane_clear(&numbers);
 }
 
@@ -204,7 +211,8 @@ static void read_dead(struct reader *reader, const struct bulletin_reader *to)
 	letter.key = get_optional(reader);
 	letter.value = get_optional(reader);
 	letter.headers = reader_text(reader);
-	to->dead(to->ctx, &letter);
+	if (!reader->failed)
+		to->dead(to->ctx, &letter);
 }
 
 static void read_parents(struct reader *reader, const struct bulletin_reader *to)
@@ -213,44 +221,69 @@ static void read_parents(struct reader *reader, const struct bulletin_reader *to
 	struct parents parents;
 	for (int level = 0; level < PARENT_COUNT; level++)
 		parents.ids[level] = reader_text(reader);
-	to->parents(to->ctx, ad, &parents);
+	if (!reader->failed)
+		to->parents(to->ctx, ad, &parents);
+}
+
+static void read_task(struct reader *reader, const struct bulletin_reader *to)
+{
+	uint32_t task = (uint32_t)reader_unsigned(reader);
+	uint64_t term = reader_unsigned(reader);
+	if (!reader->failed)
+		to->task(to->ctx, task, term);
+}
+
+static void read_confirmed(struct reader *reader, const struct bulletin_reader *to)
+{
+	int64_t position_ms = reader_signed(reader);
+	if (!reader->failed)
+		to->confirmed(to->ctx, position_ms);
+}
+
+static void read_note(struct reader *reader, size_t window_count, const struct bulletin_reader *to)
+{
+	enum note_kind kind = (enum note_kind)reader_unsigned(reader);
+	switch (kind) {
+	case NOTE_TASK:
+		read_task(reader, to);
+		return;
+	case NOTE_NAMES:
+		read_names(reader, to);
+		return;
+	case NOTE_REPORTS:
+		read_reports(reader, to);
+		return;
+	case NOTE_WINDOW:
+		read_window(reader, window_count, to);
+		return;
+	case NOTE_SPAN:
+		read_span(reader, to);
+		return;
+	case NOTE_CAUGHT_UP:
+		to->mark(to->ctx, kind);
+		return;
+	case NOTE_DEAD:
+		read_dead(reader, to);
+		return;
+	case NOTE_PARENTS:
+		read_parents(reader, to);
+		return;
+	case NOTE_CONFIRMED:
+		read_confirmed(reader, to);
+		return;
+	}
+	reader->failed = true;
+}
+
+bool bulletin_read_notes(struct slice notes, size_t window_count, const struct bulletin_reader *to)
+{
+	struct reader reader = reader_of(notes);
+	while (!reader_at_end(&reader) && !reader.failed)
+		read_note(&reader, window_count, to);
+	return !reader.failed;
 }
 
 void bulletin_read(const struct bulletin *bulletin, const struct bulletin_reader *to)
 {
-	struct reader reader = reader_of(buffer_slice(&bulletin->notes));
-	while (!reader_at_end(&reader)) {
-		enum note_kind kind = (enum note_kind)reader_unsigned(&reader);
-		switch (kind) {
-		case NOTE_TASK:
-			to->task(to->ctx, (uint32_t)reader_unsigned(&reader));
-			break;
-		case NOTE_NAMES:
-			read_names(&reader, to);
-			break;
-		case NOTE_REPORTS:
-			read_reports(&reader, to);
-			break;
-		case NOTE_WINDOW:
-			read_window(&reader, to);
-			break;
-		case NOTE_SPAN:
-			read_span(&reader, to);
-			break;
-		case NOTE_CAUGHT_UP:
-		case NOTE_DROPPED:
-			to->mark(to->ctx, kind);
-			break;
-		case NOTE_DEAD:
-			read_dead(&reader, to);
-			break;
-		case NOTE_PARENTS:
-			read_parents(&reader, to);
-			break;
-		case NOTE_CONFIRMED:
-			to->confirmed(to->ctx, reader_signed(&reader));
-			break;
-		}
-	}
-	CHECK(!reader.failed);
+	CHECK(bulletin_read_notes(buffer_slice(&bulletin->notes), WINDOW_COUNT_MAX, to));
 }

@@ -10,23 +10,26 @@
 #include "core/pipeline.h"
 
 enum note_kind {
-	NOTE_TASK,      /* the notes that follow are of this task */
+	NOTE_TASK,      /* task, term: the notes that follow are of this task, by the owner of this term */
 	NOTE_NAMES,     /* ad, names */
 	NOTE_REPORTS,   /* ad, reports */
 	NOTE_WINDOW,    /* level, organic, id, window, people, pane or none */
 	NOTE_SPAN,      /* level, organic, id, day, from, to, people, pane or none */
 	NOTE_CAUGHT_UP, /* the task has read up to where the log ended when it was taken over */
-	NOTE_DROPPED,   /* what the task said so far is void */
 	NOTE_DEAD,      /* struct dead_letter */
 	NOTE_PARENTS,   /* to a worker: ad, parents */
 	NOTE_CONFIRMED  /* to a worker: a position that every worker's names cover, all of them handed down */
 };
+
+/* Every task is named before its notes. What is said of it under a greater term than before makes void what
+ * was said under smaller ones (worker.h). */
 
 /* A worker gives it away when it is larger. */
 enum { BULLETIN_BYTES_MAX = 8 << 20 };
 
 struct bulletin {
 	struct buffer notes;
+	uint64_t announcement; /* of the merger that it was made for, 0 for none: exchange.h */
 	int64_t now_ms;      /* T when it was made; TIME_NONE: unknown */
 	/* what the names in this and earlier bulletins of the worker cover; see worker.h */
 	int64_t position_ms;
@@ -35,7 +38,7 @@ struct bulletin {
 struct bulletin *bulletin_create(void);
 void bulletin_destroy(struct bulletin *bulletin);
 
-void bulletin_put_task(struct bulletin *bulletin, uint32_t task);
+void bulletin_put_task(struct bulletin *bulletin, uint32_t task, uint64_t term);
 void bulletin_put_mark(struct bulletin *bulletin, enum note_kind kind);
 void bulletin_put_confirmed(struct bulletin *bulletin, int64_t position_ms);
 void bulletin_put_parents(struct bulletin *bulletin, struct slice ad, const struct parents *parents);
@@ -58,7 +61,7 @@ void bulletin_put_dead(struct bulletin *bulletin, const struct dead_letter *lett
 
 /* Hands every note to its call. A reader sets the calls of those kinds that its bulletins hold. */
 struct bulletin_reader {
-	void (*task)(void *ctx, uint32_t task);
+	void (*task)(void *ctx, uint32_t task, uint64_t term);
 	void (*names)(void *ctx, struct slice ad, const struct names *names);
 	void (*reports)(void *ctx, struct slice ad, const struct reports *reports);
 	void (*window)(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
@@ -72,5 +75,10 @@ struct bulletin_reader {
 	void *ctx;
 };
 void bulletin_read(const struct bulletin *bulletin, const struct bulletin_reader *to);
+
+/* The same of notes that came from another instance, with so many windows. False: the rest of them is not
+ * ours, and was left out. */
+must_check bool bulletin_read_notes(struct slice notes, size_t window_count,
+				    const struct bulletin_reader *to);
 
 #endif

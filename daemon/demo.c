@@ -13,6 +13,7 @@
 #include "daemon/demo_folder.h"
 #include "daemon/demo_redis.h"
 #include "daemon/demo_screen.h"
+#include "daemon/exchange.h"
 #include "daemon/kafka_mock.h"
 #include "daemon/load_config.h"
 #include "daemon/loop.h"
@@ -114,6 +115,7 @@ static int start_broker(struct demo *demo)
 		kafka_mock_create_topic(demo->mock, topics[i], PARTITION_COUNT);
 	for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
 		kafka_mock_create_topic(demo->mock, outputs[i], 1);
+	kafka_mock_create_topic(demo->mock, "ladder.exchange", EXCHANGE_PARTITION_COUNT);
 	return EXIT_DONE;
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/kafka_admin.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,12 @@ static rd_kafka_NewTopic_t *kafka_admin_new_topic(const struct kafka_output *out
 	}
 	CHECK(!rd_kafka_NewTopic_set_config(topic, "cleanup.policy",
 					    output->is_compacted ? "compact" : "delete"));
+	char number[24];
+	snprintf(number, sizeof number, "%" PRId64, output->retention_ms);
+	if (output->retention_ms) {
+		CHECK(!rd_kafka_NewTopic_set_config(topic, "retention.ms", number));
+		CHECK(!rd_kafka_NewTopic_set_config(topic, "segment.ms", number));
+	}
 	return topic;
 }
 
@@ -270,7 +277,7 @@ static void kafka_admin_check_policy(struct kafka_admin *admin, const struct kaf
 			 output->topic,
 			 policy, log_quoted("set cleanup.policy=compact on it").text);
 	else if (!output->is_compacted && strstr(policy, "compact"))
-		log_warn("a topic of dead letters is compacted, letters of one key replace each other",
+		log_warn("a topic that is no table is compacted, records of one key replace each other",
 			 "topic=%s cleanup_policy=%s advice=%s", output->topic, policy,
 			 log_quoted("set cleanup.policy=delete on it").text);
 	rd_kafka_event_destroy(event);

@@ -8,6 +8,8 @@
 #ifndef LADDER_DAEMON_KAFKA_ADMIN_H
 #define LADDER_DAEMON_KAFKA_ADMIN_H
 
+#include <stdint.h>
+
 #include "daemon/kafka_connection.h"
 
 enum { KAFKA_ADMIN_DEFAULT = -1 };
@@ -17,6 +19,7 @@ struct kafka_output {
 	bool is_compacted;      /* cleanup.policy=compact, else delete */
 	int partition_count;    /* when it is created; KAFKA_ADMIN_DEFAULT: as the brokers do it */
 	int replication_factor; /* the same */
+	int64_t retention_ms;   /* when it is created; 0: as the brokers do it */
 };
 
 struct kafka_admin;

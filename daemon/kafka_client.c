@@ -18,7 +18,7 @@ static const struct kafka_property owned[] = {
 	{"bootstrap.servers", "kafka.brokers says this"},
 	{"metadata.broker.list", "kafka.brokers says this"},
 	{"group.id", "kafka.group says this"},
-	{"group.instance.id", "partitions are given to workers by number"},
+	{"partition.assignment.strategy", "tasks move one by one, which only cooperative-sticky does"},
 	{"enable.auto.commit", "offsets are kept with the state"},
 	{"auto.commit.enable", "offsets are kept with the state"},
 	{"auto.commit.interval.ms", "offsets are kept with the state"},

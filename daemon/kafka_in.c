@@ -37,19 +37,6 @@ static struct kafka_partition *kafka_in_partition(const struct kafka_in *in, siz
 	return &in->partitions[kafka_in_index(in, input, task)];
 }
 
-static void kafka_in_committed(rd_kafka_t *handle, rd_kafka_resp_err_t code,
-			       rd_kafka_topic_partition_list_t *offsets, void *opaque)
-{
-	struct kafka_client *client = opaque;
-	struct kafka_in *in = (struct kafka_in *)client; /* its first member */
-	(void)handle;
-	(void)offsets;
-	bool is_failing = code && code != RD_KAFKA_RESP_ERR__NO_OFFSET;
-	if (is_failing && !in->is_commit_failing)
-		log_warn("the group's offsets cannot be committed, lag tools will show too much",
-			 "client=%s why=%s", client->name, log_quoted(rd_kafka_err2str(code)).text);
-	in->is_commit_failing = is_failing;
-}
 _Static_assert(offsetof(struct kafka_in, client) == 0, "the opaque pointer is both");
 
 static size_t kafka_in_least(size_t a, size_t b)
@@ -88,10 +75,7 @@ static rd_kafka_conf_t *kafka_in_configure(const struct kafka_in_options *option
 		{"max.partition.fetch.bytes", fetch_bytes},
 		{NULL, NULL},
 	};
-	rd_kafka_conf_t *conf = kafka_client_configure(&options->connection, settings, error);
-	if (conf)
-		rd_kafka_conf_set_offset_commit_cb(conf, kafka_in_committed);
-	return conf;
+	return kafka_client_configure(&options->connection, settings, error);
 }
 
 static void kafka_in_index_tasks(struct kafka_in *in, const struct kafka_in_options *options)
@@ -368,16 +352,4 @@ void kafka_in_pause(struct kafka_in *in, size_t input, int32_t task, bool is_pau
 {
 	kafka_in_partition(in, input, task)->is_paused = is_paused;
 	kafka_in_place_wake(in);
-}
-
-void kafka_in_commit_async(struct kafka_in *in, const int64_t *offsets)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)in->partition_count);
-	for (size_t i = 0; i < in->partition_count; i++)
-		if (offsets[i] >= 0)
-			rd_kafka_topic_partition_list_add(list, in->partitions[i].topic,
-							  in->partitions[i].task)->offset = offsets[i];
-	if (list->cnt > 0)
-		(void)rd_kafka_commit(in->client.handle, list, 1);
-	rd_kafka_topic_partition_list_destroy(list);
 }

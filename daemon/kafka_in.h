@@ -24,13 +24,13 @@
 
 /* As a start offset: where the log begins, asked for at kafka_in_start. */
 #define KAFKA_IN_BEGINNING INT64_C(-2)
-/* In an array of offsets: nothing to say about this partition. */
-#define KAFKA_IN_NONE INT64_C(-1)
+/* The same: where it ends. */
+#define KAFKA_IN_END INT64_C(-3)
 
 struct kafka_in_options {
 	struct kafka_connection connection;
 	const char *name;          /* in log lines: "worker 0"; outlives the consumer */
-	const char *group;         /* kafka.group, for lag tools */
+	const char *group;         /* librdkafka wants one; nobody is a member by it: kafka_group.h */
 	const char *const *topics; /* by input */
 	size_t topic_count;
 	const int32_t *tasks;      /* partition numbers, each once, never negative */
@@ -92,6 +92,13 @@ size_t kafka_in_partition_count(const struct kafka_in *in);
 must_check bool kafka_in_start(struct kafka_in *in, const int64_t *offsets, int timeout_ms,
 			       struct kafka_error *error);
 
+/* The same for one task: its inputs start at `offsets` (by input), the other tasks read on. */
+must_check bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets, int timeout_ms,
+				    struct kafka_error *error);
+
+/* The task is not read any more, and nothing of it comes out until it is started again. */
+void kafka_in_stop_task(struct kafka_in *in, int32_t task);
+
 /* Readable when a partition that was empty has something, when one may have something after a seek or a
  * pause, or when there is something for kafka_in_poll. It does not say which partition: try them all, and
  * each of them until it gives less than was asked for, before waiting again. */
@@ -116,7 +123,7 @@ bool kafka_in_at_end(const struct kafka_in *in, size_t input, int32_t task);
 /* The offset that is read next. */
 int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task);
 
-/* Where the log ended at kafka_in_start, by kafka_in_index: catch_up has been reached when every position
+/* Where the log ended when it was started, by kafka_in_index: catch_up has been reached when every position
  * is there. */
 const int64_t *kafka_in_end_offsets(const struct kafka_in *in);
 
@@ -133,9 +140,5 @@ must_check bool kafka_in_seek(struct kafka_in *in, size_t input, int32_t task, i
 /* A paused partition hands out nothing. What is queued stays, and fetching stops when its share of the
  * memory is full. */
 void kafka_in_pause(struct kafka_in *in, size_t input, int32_t task, bool is_paused);
-
-/* Tells the group's coordinator how far we are, for lag tools only: by kafka_in_index, KAFKA_IN_NONE to
- * leave one out. Failures are logged once. */
-void kafka_in_commit_async(struct kafka_in *in, const int64_t *offsets);
 
 #endif

@@ -224,33 +224,72 @@ static void kafka_in_place_explain(const struct kafka_in *in, const struct kafka
 			in->client.why ? in->client.why_text : "", advice);
 }
 
+/* Where the log of a partition begins and ends now. */
+static bool kafka_in_place_ask(struct kafka_in *in, size_t at, int64_t until_ms, struct kafka_error *error)
+{
+	const struct kafka_partition *partition = &in->partitions[at];
+	int64_t left_ms = until_ms - kafka_now_ms();
+	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+		in->client.handle, partition->topic, partition->task, &in->start_offsets[at],
+		&in->end_offsets[at], left_ms > 1 ? (int)left_ms : 1);
+	kafka_in_poll(in);
+	if (code)
+		kafka_in_place_explain(in, partition, code, error);
+	return !code;
+}
+
+static bool kafka_in_place_begin(struct kafka_in *in, size_t at, int64_t offset, struct kafka_error *error)
+{
+	struct kafka_partition *partition = &in->partitions[at];
+	CHECK(offset >= 0 || offset == KAFKA_IN_BEGINNING || offset == KAFKA_IN_END);
+	partition->problem = (struct kafka_problem){.kind = KAFKA_PROBLEM_NONE};
+	kafka_in_place_set_retry(in, partition, 0);
+	partition->position = offset >= 0 ? offset :
+			      offset == KAFKA_IN_END ? in->end_offsets[at] : in->start_offsets[at];
+	if (!kafka_in_place_holds(partition, in->start_offsets[at], in->end_offsets[at]))
+		return true;
+	rd_kafka_resp_err_t code = kafka_in_place_move(in, partition);
+	if (code)
+		kafka_in_place_explain(in, partition, code, error);
+	return !code;
+}
+
 bool kafka_in_start(struct kafka_in *in, const int64_t *offsets, int timeout_ms, struct kafka_error *error)
 {
 	int64_t until_ms = kafka_now_ms() + timeout_ms;
-	int64_t *starts = in->start_offsets;
-	for (size_t i = 0; i < in->partition_count; i++) {
-		struct kafka_partition *partition = &in->partitions[i];
-		int64_t left_ms = until_ms - kafka_now_ms();
-		CHECK(offsets[i] >= 0 || offsets[i] == KAFKA_IN_BEGINNING);
-		rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-			in->client.handle, partition->topic, partition->task, &starts[i], &in->end_offsets[i],
-			left_ms > 1 ? (int)left_ms : 1);
-		kafka_in_poll(in);
-		if (code) {
-			kafka_in_place_explain(in, partition, code, error);
+	for (size_t i = 0; i < in->partition_count; i++)
+		if (!kafka_in_place_ask(in, i, until_ms, error))
 			return false;
-		}
-	}
-	for (size_t i = 0; i < in->partition_count; i++) {
-		struct kafka_partition *partition = &in->partitions[i];
-		partition->position = offsets[i] >= 0 ? offsets[i] : starts[i];
-		if (!kafka_in_place_holds(partition, starts[i], in->end_offsets[i]))
-			continue;
-		rd_kafka_resp_err_t code = kafka_in_place_move(in, partition);
-		if (code) {
-			kafka_in_place_explain(in, partition, code, error);
+	for (size_t i = 0; i < in->partition_count; i++)
+		if (!kafka_in_place_begin(in, i, offsets[i], error))
 			return false;
-		}
-	}
 	return true;
+}
+
+bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets, int timeout_ms,
+			 struct kafka_error *error)
+{
+	int64_t until_ms = kafka_now_ms() + timeout_ms;
+	for (size_t i = 0; i < in->input_count; i++)
+		if (!kafka_in_place_ask(in, kafka_in_index(in, i, task), until_ms, error))
+			return false;
+	for (size_t i = 0; i < in->input_count; i++)
+		if (!kafka_in_place_begin(in, kafka_in_index(in, i, task), offsets[i], error))
+			return false;
+	return true;
+}
+
+void kafka_in_stop_task(struct kafka_in *in, int32_t task)
+{
+	for (size_t i = 0; i < in->input_count; i++) {
+		struct kafka_partition *partition = &in->partitions[kafka_in_index(in, i, task)];
+		kafka_in_place_hold(in, partition, 0);
+		partition->problem = (struct kafka_problem){.kind = KAFKA_PROBLEM_NONE};
+		if (!partition->is_assigned)
+			continue;
+		rd_kafka_topic_partition_list_t *list = kafka_in_place_list(partition);
+		(void)kafka_in_place_settle(rd_kafka_incremental_unassign(in->client.handle, list));
+		rd_kafka_topic_partition_list_destroy(list);
+		partition->is_assigned = false;
+	}
 }

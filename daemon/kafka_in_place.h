@@ -30,7 +30,6 @@ struct kafka_in {
 	struct kafka_client client; /* first: librdkafka's opaque pointer is both */
 	rd_kafka_queue_t *main_queue;
 	int fd;
-	bool is_commit_failing;
 	size_t input_count;
 	size_t task_count;
 	int32_t task_limit;         /* the greatest task number and one */

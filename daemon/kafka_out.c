@@ -169,18 +169,9 @@ static rd_kafka_headers_t *kafka_out_headers(const struct kafka_header *headers,
 	return made;
 }
 
-enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice key, struct slice value,
-			       const struct kafka_header *headers, size_t header_count, void *token)
+static enum kafka_sent kafka_out_settle(struct kafka_out *out, struct kafka_out_topic *to,
+					rd_kafka_resp_err_t code)
 {
-	CHECK(topic < out->topic_count);
-	struct kafka_out_topic *to = &out->topics[topic];
-	rd_kafka_headers_t *made = header_count ? kafka_out_headers(headers, header_count) : NULL;
-	rd_kafka_resp_err_t code = rd_kafka_producev(
-		out->client.handle, RD_KAFKA_V_RKT(to->handle), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		RD_KAFKA_V_KEY(key.data, key.len), RD_KAFKA_V_VALUE((void *)value.data, value.len),
-		RD_KAFKA_V_OPAQUE(token), RD_KAFKA_V_HEADERS(made), RD_KAFKA_V_END);
-	if (code && made)
-		rd_kafka_headers_destroy(made);
 	if (!code) {
 		to->counts.sent_count++;
 		return KAFKA_SENT;
@@ -196,6 +187,32 @@ enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice
 			  log_quoted(rd_kafka_err2str(code)).text, (unsigned long long)left_out);
 	to->counts.full_count++;
 	return KAFKA_SENT_FULL;
+}
+
+enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice key, struct slice value,
+			       const struct kafka_header *headers, size_t header_count, void *token)
+{
+	CHECK(topic < out->topic_count);
+	struct kafka_out_topic *to = &out->topics[topic];
+	rd_kafka_headers_t *made = header_count ? kafka_out_headers(headers, header_count) : NULL;
+	rd_kafka_resp_err_t code = rd_kafka_producev(
+		out->client.handle, RD_KAFKA_V_RKT(to->handle), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		RD_KAFKA_V_KEY(key.data, key.len), RD_KAFKA_V_VALUE((void *)value.data, value.len),
+		RD_KAFKA_V_OPAQUE(token), RD_KAFKA_V_HEADERS(made), RD_KAFKA_V_END);
+	if (code && made)
+		rd_kafka_headers_destroy(made);
+	return kafka_out_settle(out, to, code);
+}
+
+enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice value)
+{
+	CHECK(topic < out->topic_count);
+	struct kafka_out_topic *to = &out->topics[topic];
+	rd_kafka_resp_err_t code = rd_kafka_producev(
+		out->client.handle, RD_KAFKA_V_RKT(to->handle), RD_KAFKA_V_PARTITION(partition),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		RD_KAFKA_V_VALUE((void *)value.data, value.len), RD_KAFKA_V_END);
+	return kafka_out_settle(out, to, code);
 }
 
 static void kafka_out_give_up(struct kafka_out *out)

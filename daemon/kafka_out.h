@@ -14,6 +14,8 @@
 #ifndef LADDER_DAEMON_KAFKA_OUT_H
 #define LADDER_DAEMON_KAFKA_OUT_H
 
+#include <stdint.h>
+
 #include "core/base/slice.h"
 #include "daemon/kafka_connection.h"
 
@@ -73,6 +75,10 @@ void kafka_out_destroy(struct kafka_out *out);
 must_check enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice key,
 					  struct slice value, const struct kafka_header *headers,
 					  size_t header_count, void *token);
+
+/* The same into one partition, without key or headers; the report's token is NULL. */
+must_check enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition,
+					     struct slice value);
 
 /* Reports what has been delivered or refused; waits for at most wait_ms for something. Where the
  * producer's session with the brokers cannot go on, it is opened anew, and what was under way is reported

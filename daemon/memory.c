@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/bulletin.h"
+#include "daemon/exchange.h"
 
 static const uint64_t MIB = 1 << 20;
 
@@ -30,7 +31,7 @@ static void plan_buffers(const struct config *config, size_t worker_count, size_
 	const uint64_t bulletins = 2 * BULLETIN_BYTES_MAX; /* one being written, one being read */
 	plan->buffers_bytes = worker_count * (plan->prefetch_bytes + plan->waiting_bytes + bulletins) +
 			      partition_count * (uint64_t)config->limits.record_bytes + plan->queue_bytes +
-			      plan->queue_records * RECORD_BYTES;
+			      plan->queue_records * RECORD_BYTES + EXCHANGE_PREFETCH_BYTES;
 }
 
 bool memory_plan(const struct config *config, size_t worker_count, size_t partition_count,

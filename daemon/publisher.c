@@ -1,62 +1,16 @@
-#include "daemon/publisher.h"
-
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "core/publish/merger.h"
-#include "daemon/dead_letters.h"
-#include "daemon/kafka_out.h"
+#include "daemon/publisher_private.h"
+#include "daemon/commands.h"
 #include "daemon/log.h"
 
-enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_COUNT };
-enum { PAUSE_MS = 5, IDLE_MS = 100, ROWS_PER_TURN = 5000 };
-
-struct channel {
-	struct ring up;   /* bulletins of the worker */
-	struct ring down; /* bulletins of parents for it */
-	_Atomic(struct loop *) loop; /* written by the worker when it can be woken; NULL until then */
-	uint32_t task;    /* that its notes speak of now; publisher's thread only */
-	struct bulletin *parents; /* being written; publisher's thread only */
-	int64_t position_ms;      /* of the worker's last bulletin; publisher's thread only */
-	int64_t now_ms;           /* T of the bulletin that is being read; publisher's thread only */
-	_Atomic uint64_t dead_delivered; /* written by the publisher: licenses a commit behind it */
-	_Atomic size_t dead_bytes;       /* the same: letters that wait for Kafka */
-	_Atomic size_t up_bytes;         /* bulletins in `up` */
-};
-
-struct publisher {
-	const struct config *config;
-	struct shared *shared;
-	size_t worker_count;
-	size_t task_count;
-	size_t waiting_bytes;
-	struct channel *channels;
-	struct channel *reading; /* whose bulletin is being read */
-	struct kafka_out *out;
-	struct merger *merger;
-	struct dead_letters *dead;
-	struct loop *loop;
-	pthread_t thread;
-	sem_t is_started; /* the loop is there: workers may wake it */
-	bool *is_caught_up; /* by task */
-	size_t caught_up_count;
-	int64_t confirmed_ms;  /* handed down to all workers */
-	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
-	int64_t forget_due_ms; /* loop time */
-	int64_t paid_ms;       /* loop time up to which emit_rate has been paid out */
-	double row_credit;
-	bool is_row_lost;
-	int64_t stop_by_ms;    /* loop time; 0 until the stop */
-	_Atomic int stop_timeout_ms; /* set by publisher_stop: licenses the thread to end */
-	bool is_all_sent;
-};
+enum { PAUSE_MS = 5, IDLE_MS = 100 };
 
 static const char *topic_name(const struct config *config, size_t topic)
 {
 	const char *const names[TOPIC_COUNT] = {config->kafka.outputs.current, config->kafka.outputs.history,
-						config->kafka.outputs.dead};
+						config->kafka.outputs.dead,
+						config->kafka.outputs.exchange};
 	return names[topic];
 }
 
@@ -65,6 +19,8 @@ static void report(void *ctx, const struct kafka_report *report)
 	struct publisher *publisher = ctx;
 	if (report->topic == TOPIC_DEAD) {
 		dead_letters_report(publisher->dead, report);
+	} else if (report->topic == TOPIC_EXCHANGE) {
+		far_report(publisher, report);
 	} else if (!report->is_delivered) {
 		publisher->is_row_lost |= !report->is_final;
 	}
@@ -79,6 +35,7 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	publisher->worker_count = options->worker_count;
 	publisher->task_count = options->task_count;
 	publisher->waiting_bytes = options->waiting_bytes;
+	publisher->session_ms = options->session_ms;
 	publisher->stop_timeout_ms = -1;
 	const char *topics[TOPIC_COUNT];
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
@@ -92,19 +49,14 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 		.report = report,
 		.ctx = publisher,
 	}, error);
-	if (!publisher->out) {
+	if (!publisher->out || !far_create(publisher, &options->connection, error)) {
+		kafka_out_destroy(publisher->out);
 		free(publisher);
 		return NULL;
 	}
 	publisher->channels = aligned_alloc(64, options->worker_count * sizeof(struct channel));
 	CHECK(publisher->channels);
 	memset(publisher->channels, 0, options->worker_count * sizeof(struct channel));
-	for (size_t i = 0; i < options->worker_count; i++)
-		publisher->channels[i].position_ms = TIME_NONE;
-	publisher->confirmed_ms = TIME_NONE;
-	publisher->is_caught_up = calloc(options->task_count, sizeof(bool));
-	CHECK(publisher->is_caught_up);
-	publisher->merger = merger_create(&options->config->options);
 	publisher->dead = dead_letters_create(options->worker_count, TOPIC_DEAD);
 	CHECK(sem_init(&publisher->is_started, 0, 0) == 0);
 	return publisher;
@@ -122,9 +74,11 @@ void publisher_destroy(struct publisher *publisher)
 			bulletin_destroy(publisher->channels[i].parents);
 	}
 	free(publisher->channels);
-	free(publisher->is_caught_up);
+	free(publisher->mentions);
+	if (publisher_merges(publisher))
+		publisher_end_merging(publisher);
+	far_destroy(publisher);
 	kafka_out_destroy(publisher->out);
-	merger_destroy(publisher->merger);
 	dead_letters_destroy(publisher->dead);
 	if (publisher->loop)
 		loop_destroy(publisher->loop);
@@ -132,97 +86,92 @@ void publisher_destroy(struct publisher *publisher)
 	free(publisher);
 }
 
-static void take_task(void *ctx, uint32_t task)
+void publisher_fail(struct publisher *publisher, const struct kafka_error *error)
 {
-	struct publisher *publisher = ctx;
-	publisher->reading->task = task;
+	log_error("rows cannot be published", "why=%s", log_quoted(error->text).text);
+	atomic_store(&publisher->shared->exit_code, EXIT_NO_PERMISSION);
+	atomic_store(&publisher->shared->is_stopping, true);
 }
 
-static struct bulletin *downward(struct channel *channel)
+void publisher_mention(struct publisher *publisher, uint32_t task, uint64_t term)
+{
+	for (size_t i = 0; i < publisher->mention_count; i++)
+		if (publisher->mentions[i].task == task) {
+			publisher->mentions[i].term = term;
+			return;
+		}
+	if (publisher->mention_count == publisher->mention_capacity) {
+		publisher->mention_capacity = publisher->mention_capacity ? 2 * publisher->mention_capacity
+									  : 16;
+		publisher->mentions = realloc(publisher->mentions,
+					      publisher->mention_capacity * sizeof(*publisher->mentions));
+		CHECK(publisher->mentions);
+	}
+	publisher->mentions[publisher->mention_count++] = (struct mention){task, term};
+}
+
+struct bulletin *publisher_downward(struct channel *channel)
 {
 	if (!channel->parents)
 		channel->parents = bulletin_create();
 	return channel->parents;
 }
 
-static void put_parents(void *ctx, struct slice ad, const struct parents *parents)
+static void pass_task(void *ctx, uint32_t task, uint64_t term)
 {
-	bulletin_put_parents(downward(ctx), ad, parents);
+	(void)ctx, (void)task, (void)term;
 }
 
-/* An ad's new parents go to every worker: all of them count its people. */
-static void take_names(void *ctx, struct slice ad, const struct names *names)
+static void pass_names(void *ctx, struct slice ad, const struct names *names)
 {
-	struct publisher *publisher = ctx;
-	if (!merger_put_names(publisher->merger, ad, names))
-		return;
-	struct parents parents = merger_parents(publisher->merger, ad);
-	for (size_t i = 0; i < publisher->worker_count; i++)
-		put_parents(&publisher->channels[i], ad, &parents);
+	(void)ctx, (void)ad, (void)names;
 }
 
-static void take_reports(void *ctx, struct slice ad, const struct reports *reports)
+static void pass_reports(void *ctx, struct slice ad, const struct reports *reports)
 {
-	struct publisher *publisher = ctx;
-	merger_put_reports(publisher->merger, publisher->reading->task, ad, reports);
+	(void)ctx, (void)ad, (void)reports;
 }
 
-static void take_window(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
+static void pass_window(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
 			int64_t people)
 {
-	struct publisher *publisher = ctx;
-	merger_put_window(publisher->merger, publisher->reading->task, ref, window, pane, people);
+	(void)ctx, (void)ref, (void)window, (void)pane, (void)people;
 }
 
-static void take_span(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
+static void pass_span(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
 		      const struct pane *pane, int64_t people)
 {
-	struct publisher *publisher = ctx;
-	merger_put_span(publisher->merger, publisher->reading->task, ref, is_day, from_ms, to_ms, pane,
-			people);
+	(void)ctx, (void)ref, (void)is_day, (void)from_ms, (void)to_ms, (void)pane, (void)people;
 }
 
-static void set_caught_up(struct publisher *publisher, uint32_t task, bool is_caught_up)
+static void pass_mark(void *ctx, enum note_kind kind)
 {
-	if (publisher->is_caught_up[task] == is_caught_up)
-		return;
-	publisher->is_caught_up[task] = is_caught_up;
-	publisher->caught_up_count += is_caught_up ? 1 : -(size_t)1;
-	if (!is_caught_up)
-		publisher->held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms;
+	(void)ctx, (void)kind;
 }
 
-/* A task that was read back starts anew here, and may have missed what became of ads meanwhile. Other tasks
- * may have forgotten what it says of times before `retention`: that stays as it is in the topic. */
-static void take_mark(void *ctx, enum note_kind kind)
+static void pass_parents(void *ctx, struct slice ad, const struct parents *parents)
 {
-	struct publisher *publisher = ctx;
-	set_caught_up(publisher, publisher->reading->task, kind == NOTE_CAUGHT_UP);
-	if (kind == NOTE_CAUGHT_UP)
-		return;
-	merger_freeze(publisher->merger, publisher->reading->now_ms);
-	merger_drop_task(publisher->merger, publisher->reading->task);
-	merger_each_parents(publisher->merger, put_parents, publisher->reading);
+	(void)ctx, (void)ad, (void)parents;
 }
 
+static void pass_confirmed(void *ctx, int64_t position_ms)
+{
+	(void)ctx, (void)position_ms;
+}
+
+/* Only a worker of this instance sends any. */
 static void take_dead(void *ctx, const struct dead_letter *letter)
 {
 	struct publisher *publisher = ctx;
-	dead_letters_put(publisher->dead, (size_t)(publisher->reading - publisher->channels), letter);
+	if (publisher->reading)
+		dead_letters_put(publisher->dead, (size_t)(publisher->reading - publisher->channels),
+				 letter);
 }
 
-/* Behind the parents that follow from all names up to there. */
-static void confirm(struct publisher *publisher)
+struct bulletin_reader publisher_deaf_reader(struct publisher *publisher)
 {
-	int64_t covered_ms = INT64_MAX;
-	for (size_t i = 0; i < publisher->worker_count; i++)
-		if (publisher->channels[i].position_ms < covered_ms)
-			covered_ms = publisher->channels[i].position_ms;
-	if (covered_ms == publisher->confirmed_ms)
-		return;
-	publisher->confirmed_ms = covered_ms;
-	for (size_t i = 0; i < publisher->worker_count; i++)
-		bulletin_put_confirmed(downward(&publisher->channels[i]), covered_ms);
+	return (struct bulletin_reader){pass_task, pass_names, pass_reports, pass_window, pass_span,
+					pass_mark, take_dead, pass_parents, pass_confirmed, publisher};
 }
 
 static void hand_down(struct publisher *publisher)
@@ -247,92 +196,52 @@ static void say_waiting(struct publisher *publisher, size_t worker, size_t read_
 	atomic_fetch_sub_explicit(&channel->up_bytes, read_bytes, memory_order_relaxed);
 }
 
+/* To the merger, here or elsewhere; but what was said for another merger than there is now will be said
+ * again. */
+static void read_bulletin(struct publisher *publisher, const struct bulletin *bulletin)
+{
+	uint64_t announcement = publisher->far.announcement;
+	bool is_wanted = announcement && bulletin->announcement == announcement;
+	publisher->reading_now_ms = bulletin->now_ms;
+	publisher->mention_count = 0;
+	if (!is_wanted) {
+		struct bulletin_reader deaf = publisher_deaf_reader(publisher);
+		bulletin_read(bulletin, &deaf);
+	} else if (publisher_merges(publisher)) {
+		struct bulletin_reader merging = publisher_merging_reader(publisher);
+		bulletin_read(bulletin, &merging);
+		publisher_merge_end(publisher, bulletin->now_ms, bulletin->position_ms);
+	} else {
+		far_forward(publisher, bulletin);
+	}
+}
+
 /* Reads what the workers made known. Returns whether there was anything. */
 static bool read_bulletins(struct publisher *publisher)
 {
-	const struct bulletin_reader reader = {
-		.task = take_task, .names = take_names, .reports = take_reports, .window = take_window,
-		.span = take_span, .mark = take_mark, .dead = take_dead, .ctx = publisher};
 	bool is_any = false;
 	for (size_t i = 0; i < publisher->worker_count; i++) {
 		publisher->reading = &publisher->channels[i];
 		struct bulletin *bulletin;
-		while ((bulletin = ring_take(&publisher->reading->up))) {
+		while (far_has_room(publisher) && (bulletin = ring_take(&publisher->reading->up))) {
 			is_any = true;
-			publisher->reading->now_ms = bulletin->now_ms;
-			bulletin_read(bulletin, &reader);
-			publisher->reading->position_ms = bulletin->position_ms;
-			if (bulletin->now_ms != TIME_NONE)
-				merger_advance(publisher->merger, bulletin->now_ms);
-			if (publisher->caught_up_count >= publisher->task_count)
-				merger_freeze(publisher->merger, bulletin->now_ms);
+			read_bulletin(publisher, bulletin);
 			say_waiting(publisher, i, bulletin->notes.len);
 			bulletin_destroy(bulletin);
 		}
 	}
-	confirm(publisher);
+	if (publisher_merges(publisher))
+		publisher_confirm(publisher);
 	hand_down(publisher);
 	return is_any;
 }
 
-static bool send_row(void *ctx, struct slice key, struct slice value, bool is_history)
-{
-	struct publisher *publisher = ctx;
-	size_t topic = is_history ? TOPIC_HISTORY : TOPIC_CURRENT;
-	enum kafka_sent sent = kafka_out_send(publisher->out, topic, key, value, NULL, 0, NULL);
-	if (sent == KAFKA_SENT_TOO_LARGE)
-		log_error("a row is larger than the brokers take", "key=%.*s", (int)key.len, key.data);
-	return sent != KAFKA_SENT_FULL;
-}
-
-/* Rows that emit_rate allows by now: a second's worth at most at a time. */
-static size_t rows_allowed(struct publisher *publisher, int64_t now_ms)
-{
-	double rate = (double)publisher->config->publish.emit_rate;
-	publisher->row_credit += rate * (double)(now_ms - publisher->paid_ms) / 1000;
-	publisher->paid_ms = now_ms;
-	if (publisher->row_credit > rate)
-		publisher->row_credit = rate;
-	size_t rows = publisher->row_credit > 0 ? (size_t)publisher->row_credit : 0;
-	return rows < ROWS_PER_TURN ? rows : ROWS_PER_TURN;
-}
-
-/* When stopping, nothing waits for its emit time any more; but what is held back stays so. */
-static size_t publish_rows(struct publisher *publisher, int64_t now_ms)
-{
-	bool is_held = publisher->caught_up_count < publisher->task_count &&
-		       now_ms < publisher->held_until_ms;
-	if (is_held)
-		return 0;
-	if (publisher->is_row_lost) {
-		publisher->is_row_lost = false;
-		merger_publish_again(publisher->merger);
-	}
-	uint64_t floor = wall_micros();
-	uint64_t given = atomic_load_explicit(&publisher->shared->revision, memory_order_relaxed);
-	size_t limit = publisher->stop_by_ms ? ROWS_PER_TURN : rows_allowed(publisher, now_ms);
-	int64_t due_ms = publisher->stop_by_ms ? MERGER_AT_ONCE : now_ms;
-	size_t rows = merger_publish(publisher->merger, due_ms, limit, floor > given ? floor : given,
-				     send_row, publisher);
-	raise_revision(&publisher->shared->revision, merger_revision(publisher->merger));
-	publisher->row_credit -= (double)rows;
-	return rows;
-}
-
-static void forget_sometimes(struct publisher *publisher, int64_t now_ms)
-{
-	const int64_t every_ms = 60 * 60 * 1000;
-	if (now_ms < publisher->forget_due_ms)
-		return;
-	publisher->forget_due_ms = now_ms + every_ms;
-	merger_forget(publisher->merger);
-}
-
 static void turn(struct publisher *publisher)
 {
-	bool is_busy = read_bulletins(publisher);
-	is_busy |= publish_rows(publisher, loop_now_ms()) > 0;
-	forget_sometimes(publisher, loop_now_ms());
+	bool is_busy = far_turn(publisher);
+	is_busy |= read_bulletins(publisher);
+	if (publisher_merges(publisher))
+		is_busy |= publisher_send_rows(publisher, loop_now_ms()) > 0;
 	dead_letters_send(publisher->dead, publisher->out);
 	kafka_out_poll(publisher->out, 0);
 	for (size_t i = 0; i < publisher->worker_count; i++) {
@@ -347,8 +256,15 @@ static void turn(struct publisher *publisher)
 static bool has_more(struct publisher *publisher)
 {
 	int64_t due_ms;
-	return merger_is_waiting(publisher->merger, &due_ms) || dead_letters_waiting(publisher->dead) ||
+	bool has_rows = publisher_merges(publisher) &&
+			merger_is_waiting(publisher->merging.merger, &due_ms);
+	return has_rows || !far_has_room(publisher) || dead_letters_waiting(publisher->dead) ||
 	       kafka_out_pending(publisher->out);
+}
+
+static void heard(void *ctx, unsigned ready)
+{
+	(void)ctx, (void)ready; /* the next turn reads what there is */
 }
 
 static void *run(void *ctx)
@@ -357,13 +273,10 @@ static void *run(void *ctx)
 	publisher->loop = loop_create();
 	CHECK(publisher->loop);
 	sem_post(&publisher->is_started);
-	publisher->held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms;
 	publisher->paid_ms = loop_now_ms();
-	merger_expect_published(publisher->merger, true);
+	loop_watch(publisher->loop, exchange_fd(publisher->far.exchange), LOOP_READ, heard, publisher);
 	for (;;) {
 		turn(publisher);
-		if (publisher->caught_up_count >= publisher->task_count)
-			merger_expect_published(publisher->merger, false);
 		int timeout_ms = atomic_load_explicit(&publisher->stop_timeout_ms, memory_order_acquire);
 		if (timeout_ms < 0)
 			continue;

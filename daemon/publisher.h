@@ -5,6 +5,7 @@
  *   worker 1 --ring----> merger --- emit times, rate -------> kafka_out
  *            <--ring--- parents                         \--> dead
  *
+ * The merger is in the instance that has task 0; elsewhere the bulletins go on to that one (exchange.h).
  * Rows are held back until every task has caught up, at most `catch_up`. A full queue towards Kafka
  * only makes rows wait, in the merger, as their newest values. Dead letters are kept until
  * delivered; a worker commits no offset behind one that is not (publisher_dead_delivered). */
@@ -25,7 +26,8 @@ struct publisher_options {
 	struct kafka_connection connection;
 	struct shared *shared;
 	size_t worker_count;
-	size_t task_count; /* of all workers together */
+	size_t task_count; /* of all instances together */
+	int session_ms;    /* how long a member of the group may be silent: kafka_group.h */
 	size_t waiting_bytes; /* that the workers' bulletins take, of each worker: memory_plan, as these */
 	size_t queue_records;
 	size_t queue_bytes;

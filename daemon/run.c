@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon/commands.h"
+#include "daemon/exchange.h"
 #include "daemon/kafka_admin.h"
 #include "daemon/load_config.h"
 #include "daemon/log.h"
@@ -15,7 +16,8 @@
 #include "daemon/memory.h"
 #include "daemon/worker.h"
 
-enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500 };
+enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, LEAVE_GROUP_MS = 1000 };
+enum { EXCHANGE_RETENTION_MS = 3600000, LET_GO_MS = 15000, LET_GO_LOOK_MS = 5 };
 enum { WATCH_MS = 100, MEMORY_SAID_EVERY_MS = 60000 };
 
 /* What belongs to one run. */
@@ -27,6 +29,7 @@ struct run {
 	struct redis_url redis;
 	struct shared shared;
 	struct publisher *publisher;
+	struct kafka_group *group;
 	struct worker **workers;
 	int32_t *tasks; /* ordered by worker */
 	size_t worker_count;
@@ -78,10 +81,12 @@ static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct ka
 	if (run->outputs == RUN_OUTPUTS_EXIST)
 		return true;
 	const struct kafka_output outputs[] = {
-		{run->config->kafka.outputs.current, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
-		{run->config->kafka.outputs.history, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
-		{run->config->kafka.outputs.alerts, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
-		{run->config->kafka.outputs.dead, false, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT},
+		{run->config->kafka.outputs.current, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
+		{run->config->kafka.outputs.history, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
+		{run->config->kafka.outputs.alerts, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
+		{run->config->kafka.outputs.dead, false, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
+		{run->config->kafka.outputs.exchange, false, EXCHANGE_PARTITION_COUNT, KAFKA_ADMIN_DEFAULT,
+		 EXCHANGE_RETENTION_MS},
 	};
 	return kafka_admin_ensure_outputs(admin, outputs, sizeof(outputs) / sizeof(outputs[0]),
 					  ASK_TIMEOUT_MS, error);
@@ -140,6 +145,7 @@ static void start_workers(struct run *run)
 			.identity = &run->identity,
 			.shared = &run->shared,
 			.publisher = run->publisher,
+			.group = run->group,
 			.number = i,
 			.tasks = tasks,
 			.task_count = count,
@@ -190,15 +196,72 @@ static void watch_memory(struct run *run)
 		log_info("there is memory again: reading goes on", "resident_mib=%u", to_mib(resident_bytes));
 }
 
-static void wait_for_end(struct run *run)
+/* ---- The group ---- */
+
+static void wake_workers(struct run *run)
 {
-	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping)) {
-		watch_memory(run);
-		pause_ms(WATCH_MS);
-	}
-	atomic_store(&run->shared.is_stopping, true);
 	for (size_t i = 0; i < run->worker_count; i++)
 		worker_wake(run->workers[i]);
+}
+
+static void fail(struct run *run, int exit_code)
+{
+	atomic_store(&run->shared.exit_code, exit_code);
+	atomic_store(&run->shared.is_stopping, true);
+}
+
+static void take_tasks(void *ctx, const int32_t *tasks, size_t task_count)
+{
+	struct run *run = ctx;
+	for (size_t i = 0; i < task_count; i++) {
+		if (tasks[i] >= run->task_count) {
+			log_error("the number of partitions has changed",
+				  "topic=%s partition=%d tasks=%d hint=%s",
+				  run->config->kafka.inputs.items[0].topic, (int)tasks[i], run->task_count,
+				  "\"people are in other partitions now: give redis.namespace a new name, "
+				  "and everything is read from the beginning\"");
+			fail(run, EXIT_CONFIG);
+			return;
+		}
+		atomic_store(&run->shared.duties[tasks[i]].is_wanted, true);
+	}
+	wake_workers(run);
+}
+
+static bool is_any_held(struct run *run, const int32_t *tasks, size_t task_count)
+{
+	for (size_t i = 0; i < task_count; i++)
+		if (tasks[i] < run->task_count && atomic_load(&run->shared.duties[tasks[i]].is_held))
+			return true;
+	return false;
+}
+
+/* Returns when the workers have committed them and let them go; others may have them only then. */
+static void leave_tasks(void *ctx, const int32_t *tasks, size_t task_count, bool is_lost)
+{
+	struct run *run = ctx;
+	for (size_t i = 0; i < task_count; i++)
+		if (tasks[i] < run->task_count)
+			atomic_store(&run->shared.duties[tasks[i]].is_wanted, false);
+	wake_workers(run);
+	int64_t until_ms = loop_now_ms() + LET_GO_MS;
+	while (is_any_held(run, tasks, task_count) && !is_lost && loop_now_ms() < until_ms)
+		pause_ms(LET_GO_LOOK_MS);
+}
+
+static void wait_for_end(struct run *run)
+{
+	struct kafka_error error;
+	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping)) {
+		watch_memory(run);
+		if (!kafka_group_poll(run->group, WATCH_MS, &error)) {
+			log_error("this instance cannot be a member of its group",
+				  "why=%s", log_quoted(error.text).text);
+			fail(run, code_of(&error));
+		}
+	}
+	atomic_store(&run->shared.is_stopping, true);
+	wake_workers(run);
 }
 
 static int stop_all(struct run *run)
@@ -207,6 +270,7 @@ static int stop_all(struct run *run)
 	for (size_t i = 0; i < run->worker_count; i++)
 		is_committed &= worker_join(run->workers[i]);
 	bool is_sent = publisher_stop(run->publisher, LAST_ROWS_MS);
+	kafka_group_leave(run->group, LEAVE_GROUP_MS);
 	for (size_t i = 0; i < run->worker_count; i++)
 		worker_destroy(run->workers[i]);
 	publisher_destroy(run->publisher);
@@ -222,32 +286,51 @@ static int stop_all(struct run *run)
 	return code;
 }
 
-static int run_all(struct run *run)
+/* What all threads share: nobody has anything yet. */
+static void create_shared(struct run *run)
 {
-	struct kafka_error error;
-	divide_tasks(run);
-	if (!plan_memory(run)) {
-		free(run->tasks);
-		return EXIT_CONFIG;
-	}
-	run->shared.worker_count = run->worker_count;
-	run->shared.positions = calloc(run->worker_count, sizeof(*run->shared.positions));
-	CHECK(run->shared.positions);
+	struct shared *shared = &run->shared;
+	shared->worker_count = run->worker_count;
+	shared->task_count = (size_t)run->task_count;
+	shared->positions = calloc(run->worker_count, sizeof(*shared->positions));
+	shared->duties = calloc(shared->task_count, sizeof(*shared->duties));
+	CHECK(shared->positions && shared->duties);
 	for (size_t i = 0; i < run->worker_count; i++)
-		atomic_store(&run->shared.positions[i], TIME_NONE);
+		atomic_store(&shared->positions[i], TIME_NONE);
+	atomic_store(&shared->others_position_ms, INT64_MAX);
+}
+
+static bool create_clients(struct run *run, struct kafka_error *error)
+{
+	run->group = kafka_group_create(&(struct kafka_group_options){
+		.connection = run->connection,
+		.group = run->config->kafka.group,
+		.topic = run->config->kafka.inputs.items[0].topic,
+		.take = take_tasks,
+		.leave = leave_tasks,
+		.ctx = run,
+	}, error);
+	if (!run->group)
+		return false;
 	run->publisher = publisher_create(&(struct publisher_options){
 		.config = run->config,
 		.connection = run->connection,
 		.shared = &run->shared,
 		.worker_count = run->worker_count,
 		.task_count = (size_t)run->task_count,
+		.session_ms = kafka_group_session_ms(run->group),
 		.waiting_bytes = run->memory.waiting_bytes,
 		.queue_records = run->memory.queue_records,
 		.queue_bytes = run->memory.queue_bytes,
-	}, &error);
-	if (!run->publisher) {
-		log_error("the producer cannot be made", "why=%s", log_quoted(error.text).text);
-		free(run->tasks);
+	}, error);
+	return run->publisher != NULL;
+}
+
+static int run_clients(struct run *run)
+{
+	struct kafka_error error;
+	if (!create_clients(run, &error)) {
+		log_error("kafka cannot be used", "why=%s", log_quoted(error.text).text);
 		return code_of(&error);
 	}
 	publisher_start(run->publisher);
@@ -255,10 +338,22 @@ static int run_all(struct run *run)
 	log_info("ladderd is running", "tasks=%d workers=%zu inputs=%zu", run->task_count, run->worker_count,
 		 run->config->kafka.inputs.count);
 	wait_for_end(run);
-	int code = stop_all(run);
+	return stop_all(run);
+}
+
+static int run_all(struct run *run)
+{
+	divide_tasks(run);
+	int code = EXIT_CONFIG;
+	if (plan_memory(run)) {
+		create_shared(run);
+		code = run_clients(run);
+	}
+	kafka_group_destroy(run->group);
 	free(run->workers);
 	free(run->tasks);
 	free(run->shared.positions);
+	free(run->shared.duties);
 	return code;
 }
 

@@ -11,6 +11,16 @@
 
 #include "core/model/step.h"
 
+/* One task of all there are: see worker.h. */
+struct task_duty {
+	/* The group gave it to this instance: set and cleared by the main thread. Licenses a worker to take
+	 * it. */
+	atomic_bool is_wanted;
+	/* Set by its worker when it takes the task, cleared when it has committed it and let it go:
+	 * licenses the main thread to give it back to the group. */
+	atomic_bool is_held;
+};
+
 struct shared {
 	/* Stream time T: any worker raises it, none lowers it. Readers may see it late: windows then slide a
 	 * tick later. Licenses nothing but that. */
@@ -19,6 +29,19 @@ struct shared {
 	 * the others, which do not run ahead of the hindmost. Stale values only make them wait. */
 	_Atomic int64_t *positions;
 	size_t worker_count;
+	/* The same of the hindmost task of other instances, as the merging one told; INT64_MAX without any.
+	 * Written by the publisher. */
+	_Atomic int64_t others_position_ms;
+	struct task_duty *duties; /* by task */
+	size_t task_count;
+	/* Task 0 is ours, and Redis knows it: set by the worker that has claimed it, cleared when it lets
+	 * it go. Licenses the publisher to merge for all instances. */
+	atomic_bool is_merger;
+	/* Under which announcement the rows are merged (exchange.h), and how often everything has been
+	 * asked for anew. Raised by the publisher, the announcement first; workers that find the second
+	 * grown say everything again, under the first. */
+	_Atomic uint64_t announcement;
+	_Atomic uint64_t asked_count;
 	/* No revision was given out above it. The publisher raises it as it publishes, workers to what they
 	 * read back; they store it with every commit, also before the first row. */
 	_Atomic uint64_t revision;

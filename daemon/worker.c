@@ -8,8 +8,6 @@
 #include "daemon/worker_batch.h"
 
 enum {
-	START_TIMEOUT_MS = 3000,
-	START_AGAIN_MS = 1000,
 	POLL_EVERY_MS = 500,
 	IDLE_MS = 50,
 	HELD_BACK_MS = 1,
@@ -18,6 +16,7 @@ enum {
 	KNOWN_EVERY_MS = 50,
 	REPORTS_EVERY_MS = 500,
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
+	SAID_PER_EMIT_FAR = 2, /* where it has to travel to another instance */
 };
 
 void worker_fail(struct worker *worker, int exit_code)
@@ -53,6 +52,8 @@ static int64_t stream_time(struct worker *worker)
 	_Atomic int64_t *now_ms = &worker->options.shared->now_ms;
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		const struct worker_task *task = &worker->tasks[i];
+		if (task->state == TASK_ABSENT)
+			continue;
 		raise_to(now_ms, task->task->max_ms);
 		if (worker->wall_ms != TIME_NONE && task_is_at_end(task))
 			raise_to(now_ms, worker->wall_ms);
@@ -81,6 +82,8 @@ static void say_caught_up(struct worker_task *task)
 static uint32_t due_windows(struct worker *worker, bool is_last)
 {
 	const struct options *options = &worker_config(worker)->options;
+	bool is_near = atomic_load_explicit(&worker->options.shared->is_merger, memory_order_relaxed);
+	int64_t said_per_emit = is_near ? SAID_PER_EMIT : SAID_PER_EMIT_FAR;
 	int64_t now_ms = loop_now_ms();
 	uint32_t mask = 0;
 	for (size_t i = 0; i <= options->window_count; i++) {
@@ -89,7 +92,7 @@ static uint32_t due_windows(struct worker *worker, bool is_last)
 				  : options->history_emit_ms;
 		if (!is_last && now_ms < worker->due_ms[i])
 			continue;
-		worker->due_ms[i] = now_ms + emit_ms / SAID_PER_EMIT;
+		worker->due_ms[i] = now_ms + emit_ms / said_per_emit;
 		mask |= 1u << i;
 	}
 	return mask;
@@ -99,8 +102,30 @@ static void hand_over(struct worker *worker)
 {
 	if (worker->bulletin->notes.len == 0 && worker->bulletin->now_ms == TIME_NONE)
 		return;
-	if (publisher_put(worker->options.publisher, worker->options.number, worker->bulletin))
-		worker->bulletin = bulletin_create();
+	uint64_t announcement = worker->bulletin->announcement;
+	if (!publisher_put(worker->options.publisher, worker->options.number, worker->bulletin))
+		return;
+	worker->bulletin = bulletin_create();
+	worker->bulletin->announcement = announcement;
+}
+
+/* Everything, where it is asked for: by a merger that has nothing yet, or because something was lost. */
+static void say_again(struct worker *worker)
+{
+	struct shared *shared = worker->options.shared;
+	uint64_t asked_count = atomic_load_explicit(&shared->asked_count, memory_order_acquire);
+	if (asked_count == worker->asked_count)
+		return;
+	worker->asked_count = asked_count;
+	worker->bulletin->announcement = atomic_load_explicit(&shared->announcement, memory_order_acquire);
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		if (worker->tasks[i].state != TASK_READING)
+			continue;
+		task_say_again(worker->tasks[i].task);
+		worker->tasks[i].is_caught_up = false;
+	}
+	memset(worker->due_ms, 0, sizeof(worker->due_ms));
+	worker->reports_due_ms = 0;
 }
 
 /* Makes known what changed. What comes after a full ring waits in the panes. */
@@ -110,6 +135,7 @@ static void make_known(struct worker *worker, bool is_last)
 	if ((!is_due && !is_last) || !publisher_has_room(worker->options.publisher, worker->options.number))
 		return;
 	worker->known_due_ms = loop_now_ms() + KNOWN_EVERY_MS;
+	say_again(worker);
 	uint32_t mask = due_windows(worker, is_last);
 	int64_t now_ms = stream_time(worker);
 	struct task_sink sink = bulletin_sink(worker->bulletin);
@@ -121,7 +147,7 @@ static void make_known(struct worker *worker, bool is_last)
 		struct worker_task *task = &worker->tasks[i];
 		if (task->state != TASK_READING)
 			continue;
-		bulletin_put_task(worker->bulletin, task->number);
+		bulletin_put_task(worker->bulletin, task->number, task->term);
 		if (now_ms != TIME_NONE)
 			task_advance(task->task, now_ms);
 		if (with_reports)
@@ -163,7 +189,7 @@ static void put_parents(struct worker *worker)
 		struct worker_task *task = &worker->tasks[i];
 		if (task->state != TASK_READING)
 			continue;
-		bulletin_put_task(worker->bulletin, task->number);
+		bulletin_put_task(worker->bulletin, task->number, task->term);
 		task->is_dirty |= task_put_parents(task->task, worker->parents, worker->parent_count, &sink);
 		task_confirm(task->task, worker->confirmed_ms);
 	}
@@ -182,55 +208,12 @@ static void read_mailbox(struct worker *worker)
 	}
 }
 
-static bool all_restored(const struct worker *worker)
-{
-	for (size_t i = 0; i < worker->options.task_count; i++)
-		if (worker->tasks[i].state == TASK_RESTORING)
-			return false;
-	return true;
-}
-
-static void note_ends(struct worker *worker)
-{
-	const int64_t *ends = kafka_in_end_offsets(worker->in);
-	for (size_t i = 0; i < worker->options.task_count; i++)
-		for (size_t j = 0; j < worker->input_count; j++)
-			worker->tasks[i].inputs[j].caught_up =
-				ends[kafka_in_index(worker->in, j, (int32_t)worker->tasks[i].number)];
-}
-
 static void poll_kafka(void *ctx, unsigned ready)
 {
 	struct worker *worker = ctx;
 	(void)ready;
 	kafka_in_poll(worker->in);
 	worker->poll_due_ms = loop_now_ms() + POLL_EVERY_MS;
-}
-
-static bool start_reading(struct worker *worker)
-{
-	if (worker->is_reading)
-		return true;
-	if (!all_restored(worker) || loop_now_ms() < worker->start_due_ms)
-		return false;
-	int64_t offsets[kafka_in_partition_count(worker->in)];
-	for (size_t i = 0; i < worker->options.task_count; i++)
-		for (size_t j = 0; j < worker->input_count; j++)
-			offsets[kafka_in_index(worker->in, j, (int32_t)worker->tasks[i].number)] =
-				worker->tasks[i].inputs[j].offset;
-	struct kafka_error error;
-	if (!kafka_in_start(worker->in, offsets, START_TIMEOUT_MS, &error)) {
-		log_warn("reading cannot begin yet", "why=%s", log_quoted(error.text).text);
-		if (error.fault == KAFKA_FAULT_DENIED && !worker->has_read)
-			worker_fail(worker, EXIT_NO_PERMISSION);
-		worker->start_due_ms = loop_now_ms() + START_AGAIN_MS;
-		return false;
-	}
-	note_ends(worker);
-	worker->is_reading = worker->has_read = true;
-	worker->read_since_ms = loop_now_ms();
-	worker->read_count = 0;
-	return true;
 }
 
 static bool may_read(const struct worker *worker)
@@ -259,7 +242,7 @@ static void say_at_end(struct worker *worker, size_t count)
 	if (worker->read_since_ms == 0)
 		return;
 	for (size_t i = 0; i < worker->options.task_count; i++)
-		if (!task_is_at_end(&worker->tasks[i]))
+		if (worker->tasks[i].state != TASK_ABSENT && !task_is_at_end(&worker->tasks[i]))
 			return;
 	log_info("a worker has read to the end", "worker=%zu records=%" PRIu64 " ms=%" PRId64,
 		 worker->options.number, worker->read_count, loop_now_ms() - worker->read_since_ms);
@@ -324,15 +307,15 @@ static void turn(struct worker *worker)
 	size_t count = 0;
 	read_wall_clock(worker);
 	read_mailbox(worker);
-	if (start_reading(worker)) {
-		if (loop_now_ms() >= worker->poll_due_ms)
-			poll_kafka(worker, LOOP_READ);
-		if (may_read(worker))
-			count = read_batches(worker);
-		say_at_end(worker, count);
-		make_known(worker, false);
-		commit_all(worker, false);
-	}
+	worker_follow_group(worker);
+	worker_begin_reading(worker);
+	if (loop_now_ms() >= worker->poll_due_ms)
+		poll_kafka(worker, LOOP_READ);
+	if (may_read(worker))
+		count = read_batches(worker);
+	say_at_end(worker, count);
+	make_known(worker, false);
+	commit_all(worker, false);
 	bool is_busy = count > 0 || has_open_commit(worker);
 	loop_run_once(worker->loop, is_busy ? 0 : worker->is_held_back ? HELD_BACK_MS : IDLE_MS);
 }
@@ -351,12 +334,9 @@ static void finish(struct worker *worker)
 	int64_t until_ms = loop_now_ms() + LAST_COMMIT_MS;
 	while (loop_now_ms() < until_ms) {
 		read_mailbox(worker);
-		if (worker->is_reading)
-			make_known(worker, true);
-		else
-			hand_over(worker);
+		make_known(worker, true);
 		commit_all(worker, true);
-		worker->is_all_committed = !worker->has_read || is_all_committed(worker);
+		worker->is_all_committed = is_all_committed(worker);
 		if (worker->is_all_committed || atomic_load(&worker->options.shared->exit_code) != 0)
 			break;
 		loop_run_once(worker->loop, IDLE_MS / 5);
@@ -392,15 +372,13 @@ static struct kafka_in *create_consumer(struct worker *worker)
 	return in;
 }
 
-static void open_task(struct worker *worker, size_t number)
+static void prepare_task(struct worker *worker, size_t number)
 {
 	struct worker_task *task = &worker->tasks[number];
 	task->worker = worker;
 	task->number = (uint32_t)worker->options.tasks[number];
 	task->inputs = calloc(worker->input_count, sizeof(*task->inputs));
 	CHECK(task->inputs);
-	task->ledger = ledger_open_task(worker->ledger, task->number);
-	worker_restore(task);
 }
 
 static void woken(void *ctx)
@@ -423,11 +401,13 @@ static void *run(void *ctx)
 		return NULL;
 	loop_watch(worker->loop, kafka_in_fd(worker->in), LOOP_READ, poll_kafka, worker);
 	for (size_t i = 0; i < worker->options.task_count; i++)
-		open_task(worker, i);
+		prepare_task(worker, i);
 	while (!atomic_load(&worker->options.shared->is_stopping))
 		turn(worker);
 	finish(worker);
 	say_commits(worker);
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		atomic_store(&worker->options.shared->duties[worker->tasks[i].number].is_held, false);
 	return NULL;
 }
 

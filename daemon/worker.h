@@ -4,7 +4,16 @@
  *                                              |
  *                                           ledger      commit: pages and offsets, one atomic step
  *
- * Life of a task:  RESTORING --ledger's image--> READING --fenced--> RESTORING
+ * Life of a task:
+ *
+ *   ABSENT --wanted--> RESTORING --ledger's image--> CLAIMING --committed--> CLAIMED --Kafka--> READING
+ *      ^                   ^                            |                                        |  |
+ *      |                   +----------------------------+-----------------fenced-----------------+  |
+ *      +------------------------------committed, let go------------- LEAVING <---not wanted---------+
+ *
+ * A claim is a commit of what was read back: from then on the ledger refuses whoever had the task before.
+ * Each claim has a term, greater than all before it, under which the task's numbers are made known, so that
+ * the merger too tells an owner from one who was.
  *
  * Between its inputs a task reads in the order of event time (worker_inputs.c), so that a backlog
  * in one topic does not make the events of another late. */
@@ -13,6 +22,7 @@
 
 #include "config/config.h"
 #include "daemon/identity.h"
+#include "daemon/kafka_group.h"
 #include "daemon/kafka_in.h"
 #include "daemon/memory.h"
 #include "daemon/publisher.h"
@@ -29,17 +39,18 @@ struct worker_options {
 	struct shared *shared;
 	struct publisher *publisher;
 	size_t number;         /* of the worker, 0 ... */
-	const int32_t *tasks;  /* partition numbers it owns; borrowed */
+	const int32_t *tasks;  /* partition numbers it may own; borrowed */
 	size_t task_count;
+	struct kafka_group *group; /* borrowed */
 	const struct memory_plan *memory; /* borrowed */
 };
 
-/* Starts the thread. It reads its tasks back from Redis, then events from Kafka, until
- * shared->is_stopping; then it commits once more and ends. What cannot pass by itself ends the
- * daemon through shared->exit_code. */
+/* Starts the thread. It takes those of its tasks that are wanted (shared->duties), reads them back from
+ * Redis, then events from Kafka, until shared->is_stopping; then it commits once more and ends. What cannot
+ * pass by itself ends the daemon through shared->exit_code. */
 struct worker *worker_start(const struct worker_options *options);
 
-/* Any thread: shared->is_stopping was set. */
+/* Any thread: shared->is_stopping was set, or a duty has changed. */
 void worker_wake(struct worker *worker);
 
 /* Waits for its end. True: everything it had read is committed. */

@@ -138,23 +138,29 @@ static size_t read_task(struct worker_task *task)
 static int64_t task_position_ms(const struct worker_task *task)
 {
 	int64_t position_ms = INT64_MAX;
-	for (size_t i = 0; task->state == TASK_READING && i < task->worker->input_count; i++)
+	for (size_t i = 0; i < task->worker->input_count; i++)
 		if (input_position_ms(task, i) < position_ms)
 			position_ms = input_position_ms(task, i);
 	return position_ms;
 }
 
+/* Of a task that is being taken it is not known yet what names it has. Others wait for it only while nothing
+ * has been read at all. */
 int64_t worker_say_position(struct worker *worker)
 {
 	int64_t position_ms = INT64_MAX;
+	bool is_taking = false;
 	for (size_t i = 0; i < worker->options.task_count; i++) {
-		int64_t task_ms = task_position_ms(&worker->tasks[i]);
+		const struct worker_task *task = &worker->tasks[i];
+		is_taking |= task->state >= TASK_RESTORING && task->state <= TASK_CLAIMED;
+		int64_t task_ms = task->state == TASK_READING ? task_position_ms(task) : INT64_MAX;
 		if (task_ms < position_ms)
 			position_ms = task_ms;
 	}
-	atomic_store_explicit(&worker->options.shared->positions[worker->options.number], position_ms,
+	atomic_store_explicit(&worker->options.shared->positions[worker->options.number],
+			      is_taking && !worker->has_read ? TIME_NONE : position_ms,
 			      memory_order_relaxed);
-	return position_ms;
+	return is_taking ? TIME_NONE : position_ms;
 }
 
 /* Where no task may be far ahead of. A partition that gives nothing, though its log goes on, holds
@@ -162,7 +168,7 @@ int64_t worker_say_position(struct worker *worker)
 static int64_t hindmost_position_ms(struct worker *worker)
 {
 	struct shared *shared = worker->options.shared;
-	int64_t hindmost_ms = INT64_MAX;
+	int64_t hindmost_ms = atomic_load_explicit(&shared->others_position_ms, memory_order_relaxed);
 	for (size_t i = 0; i < shared->worker_count; i++) {
 		int64_t position_ms = atomic_load_explicit(&shared->positions[i], memory_order_relaxed);
 		if (position_ms < hindmost_ms)
@@ -185,13 +191,15 @@ size_t worker_read(struct worker *worker)
 	int64_t hindmost_ms = hindmost_position_ms(worker);
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		struct worker_task *task = &worker->tasks[i];
+		if (task->state != TASK_READING)
+			continue;
 		int64_t position_ms = task_position_ms(task);
 		bool is_ahead = position_ms != TIME_NONE && position_ms != INT64_MAX &&
 				hindmost_ms != INT64_MAX &&
 				(hindmost_ms == TIME_NONE ||
 				 position_ms - hindmost_ms > task_slack_ms(worker));
 		worker->is_held_back |= is_ahead;
-		if (task->state == TASK_READING && !is_ahead)
+		if (!is_ahead)
 			count += read_task(task);
 	}
 	return count;

@@ -12,7 +12,15 @@
 
 enum { BATCH_RECORDS = 128, PATIENCE_MS = 5000 };
 
-enum task_state { TASK_RESTORING, TASK_READING, TASK_FAILED /* the daemon ends */ };
+enum task_state {
+	TASK_ABSENT,
+	TASK_RESTORING,
+	TASK_CLAIMING,
+	TASK_CLAIMED,
+	TASK_READING,
+	TASK_LEAVING,
+	TASK_FAILED /* the daemon ends */
+};
 
 /* One input of one task. */
 struct worker_input {
@@ -30,6 +38,7 @@ struct restore_progress {
 	char bad_page[PAGE_NAME_MAX + 1]; /* the first that cannot be, or "" */
 	bool is_foreign;                  /* offsets or meta are not ours */
 	bool is_too_large;                /* for limits.memory */
+	uint64_t partition_count;         /* that it was written for; 0: it was not */
 };
 
 struct worker_task {
@@ -47,6 +56,9 @@ struct worker_task {
 	bool is_dirty;             /* has read something since the last commit was made */
 	bool is_caught_up;
 	int64_t commit_due_ms;     /* loop time */
+	uint64_t term;             /* of the claim; see worker.h */
+	int64_t start_due_ms;      /* loop time: when to try to read it again */
+	int64_t leave_by_ms;       /* loop time: LEAVING ends then, committed or not */
 };
 
 struct worker {
@@ -73,10 +85,9 @@ struct worker {
 	size_t parent_capacity;
 	int64_t confirmed_ms;
 	int64_t poll_due_ms;
-	int64_t start_due_ms; /* loop time: when to try to start the consumer again */
+	uint64_t asked_count; /* as of shared->asked_count */
 	bool is_held_back;    /* a task waits until others have come after it */
-	bool is_reading;      /* the consumer has started, and stands where the tasks are */
-	bool has_read;        /* it did so before */
+	bool has_read;        /* some task was read */
 	bool is_all_committed;
 	int64_t read_since_ms;  /* loop time: when it began to read; 0: it said that it came to the end */
 	uint64_t read_count;    /* records since then */
@@ -100,6 +111,14 @@ size_t worker_read(struct worker *worker);
  * TIME_NONE: one has not begun, INT64_MAX: all are at their ends. Says so to the other workers,
  * too. */
 int64_t worker_say_position(struct worker *worker);
+
+/* worker_tasks.c: takes and leaves tasks as the group wants it, and begins to read those that are claimed. */
+void worker_follow_group(struct worker *worker);
+void worker_begin_reading(struct worker *worker);
+/* Makes a task void and gives it up, committed or not. */
+void worker_let_go(struct worker_task *task);
+/* The task has claimed its place in the ledger. */
+void worker_claimed(struct worker_task *task);
 
 /* worker_state.c: from and to Redis. */
 void worker_restore(struct worker_task *task);

@@ -61,15 +61,27 @@ static void go_on_from_revision(const struct worker *worker, uint64_t stored)
 	raise_revision(&worker->options.shared->revision, is_clock_behind ? stored + margin : stored);
 }
 
-/* The meta: the greatest revision given out, then the task's own page "m". */
+/* Greater than every one before, also where Redis has lost some of them. */
+static uint64_t next_term(uint64_t stored)
+{
+	uint64_t now = wall_micros();
+	return stored < now ? now : stored + 1;
+}
+
+/* The meta: the greatest revision given out, the term of the owner, the number of partitions, then the task's
+ * own page "m". */
 static bool take_meta(struct worker_task *task, struct slice meta)
 {
+	task->term = next_term(0);
 	if (meta.len == 0)
 		return true;
 	struct reader reader = reader_of(meta);
 	uint64_t revision = reader_unsigned(&reader);
+	uint64_t term = reader_unsigned(&reader);
+	task->restore.partition_count = reader_unsigned(&reader);
 	if (reader.failed)
 		return false;
+	task->term = next_term(term);
 	go_on_from_revision(task->worker, revision);
 	struct slice page = {reader.at, (size_t)(reader.end - reader.at)};
 	return task_restore_page(task->task, "m", page);
@@ -122,6 +134,15 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 	struct restore_progress *restore = &task->restore;
 	if (restore->is_foreign)
 		return "its offsets are not ours; is redis.namespace used by something else?";
+	size_t partition_count = task->worker->options.shared->task_count;
+	if (restore->partition_count && restore->partition_count != partition_count) {
+		snprintf(text, size,
+			 "it was written for %" PRIu64 " partitions, and the inputs have %zu: people are in "
+			 "other partitions now; give kafka.inputs topics of as many, or redis.namespace a "
+			 "new name, and everything is read from the beginning",
+			 restore->partition_count, partition_count);
+		return text;
+	}
 	if (restore->is_too_large)
 		return "it fills more than limits.memory leaves: raise that, or give the machine more";
 	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
@@ -138,8 +159,7 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 static void end_restore(void *ctx, enum ledger_result result, const char *error)
 {
 	struct worker_task *task = ctx;
-	struct worker *worker = task->worker;
-	char text[256];
+	char text[320];
 	if (result == LEDGER_DONE)
 		error = find_fault(task, text, sizeof(text));
 	if (error) {
@@ -148,14 +168,16 @@ static void end_restore(void *ctx, enum ledger_result result, const char *error)
 	}
 	log_info("a task is read back", "task=%" PRIu32 " pages=%zu people=%zu", task->number,
 		 task->restore.page_count, people_count(task->task->people));
-	bulletin_put_task(worker->bulletin, task->number);
-	bulletin_put_mark(worker->bulletin, NOTE_DROPPED);
-	task->state = TASK_READING;
-	worker->is_reading = false; /* the consumer starts anew, where the tasks are now */
+	task->state = TASK_CLAIMING;
+	task->is_dirty = true;
+	task->commit_due_ms = loop_now_ms();
 }
 
 void worker_restore(struct worker_task *task)
 {
+	if (task->number == 0)
+		atomic_store(&task->worker->options.shared->is_merger, false);
+	kafka_in_stop_task(task->worker->in, (int32_t)task->number);
 	if (task->commit)
 		commit_destroy(task->commit);
 	task->commit = NULL;
@@ -171,8 +193,10 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 	struct worker_task *task = ctx;
 	if (name.data[0] == 'm') {
 		struct buffer meta = {0};
-		buffer_put_unsigned(&meta, atomic_load_explicit(&task->worker->options.shared->revision,
-								memory_order_relaxed));
+		struct shared *shared = task->worker->options.shared;
+		buffer_put_unsigned(&meta, atomic_load_explicit(&shared->revision, memory_order_relaxed));
+		buffer_put_unsigned(&meta, task->term);
+		buffer_put_unsigned(&meta, shared->task_count);
 		buffer_put(&meta, bytes.data, bytes.len);
 		commit_set_meta(task->commit, buffer_slice(&meta));
 		buffer_destroy(&meta);
@@ -210,21 +234,21 @@ static void end_commit(struct worker_task *task)
 static void tell_group(struct worker_task *task)
 {
 	struct worker *worker = task->worker;
-	int64_t offsets[kafka_in_partition_count(worker->in)];
-	for (size_t i = 0; i < kafka_in_partition_count(worker->in); i++)
-		offsets[i] = KAFKA_IN_NONE;
 	for (size_t i = 0; i < worker->input_count; i++)
 		if (task->inputs[i].offset >= 0)
-			offsets[kafka_in_index(worker->in, i, (int32_t)task->number)] =
-				task->inputs[i].offset;
-	kafka_in_commit_async(worker->in, offsets);
+			kafka_group_commit(worker->options.group,
+					   worker_config(worker)->kafka.inputs.items[i].topic,
+					   (int32_t)task->number, task->inputs[i].offset);
 }
 
 static void committed(void *ctx, enum ledger_result result, const char *error)
 {
 	struct worker_task *task = ctx;
 	task->is_committing = false;
-	if (result == LEDGER_FENCED) {
+	if (result == LEDGER_FENCED && task->state == TASK_LEAVING) {
+		log_warn("the task that is left has another owner already", "task=%" PRIu32, task->number);
+		worker_let_go(task);
+	} else if (result == LEDGER_FENCED) {
 		log_warn("the stored state is not the one this worker goes on from: the task is read back",
 			 "task=%" PRIu32, task->number);
 		worker_restore(task);
@@ -233,21 +257,31 @@ static void committed(void *ctx, enum ledger_result result, const char *error)
 			  log_quoted(error).text);
 		task->state = TASK_FAILED;
 		worker_fail(task->worker, EXIT_FAILED);
+	} else if (task->state == TASK_CLAIMING) {
+		worker_claimed(task);
 	} else if (!task->is_dirty) {
 		tell_group(task);
 	}
 }
 
+/* What was not read yet has nothing to commit. */
 bool worker_is_committed(const struct worker_task *task)
 {
-	return task->state == TASK_READING && !task->commit && !task->is_committing && !task->is_dirty;
+	bool has_read = task->state == TASK_READING || task->state == TASK_LEAVING;
+	return !has_read || (!task->commit && !task->is_committing && !task->is_dirty);
+}
+
+static bool may_commit(const struct worker_task *task)
+{
+	return task->state == TASK_CLAIMING || task->state == TASK_READING || task->state == TASK_LEAVING;
 }
 
 void worker_commit(struct worker_task *task, bool is_last)
 {
 	struct worker *worker = task->worker;
-	if (task->state != TASK_READING || task->is_committing)
+	if (!may_commit(task) || task->is_committing)
 		return;
+	is_last |= task->state == TASK_LEAVING;
 	if (!task->commit && task->is_dirty && (is_last || loop_now_ms() >= task->commit_due_ms))
 		begin_commit(task);
 	if (task->is_commit_open && !task_step_commit(task->task, is_last ? SIZE_MAX / 2 : COMMIT_STEP_BYTES))

@@ -35,9 +35,10 @@ def windows(*spans, emit="1s"):
 
 def settings(folder, broker, redis, **changes):
     """A configuration as the README's, for this broker and Redis; JSON is YAML. Everything is emitted within
-    a second, so that no test waits for a minute."""
+    a second, so that no test waits for a minute, and a daemon that was killed is the same member again."""
     config = {
-        "kafka": {"brokers": broker.address, "inputs": [{"topic": topic} for topic in INPUTS]},
+        "kafka": {"brokers": broker.address, "inputs": [{"topic": topic} for topic in INPUTS],
+                  "properties": {"group.instance.id": "one"}},
         "redis": {"url": redis.unix_url},
         "identity": {"key_file": str(folder / "identity.key")},
         "clock": "event",

@@ -14,16 +14,19 @@
 #include "tests/tools/tool.h"
 
 static const char USAGE[] =
-	"usage: kafka_rows --brokers B --topic T [--topic T2...] [--raw | --count]\n"
+	"usage: kafka_rows --brokers B --topic T [--topic T2...] [--raw | --count | --stale]\n"
 	"  (none)   of each key the value with the greatest revision, sorted by key\n"
 	"  --raw    every record as JSON: topic, partition, offset, key, key_base64, headers,\n"
 	"           headers_base64 (a list of pairs in their order), value_base64\n"
-	"  --count  one line `topic records` for each topic\n";
+	"  --count  one line `topic records` for each topic\n"
+	"  --stale  the keys whose last record has not the greatest revision, one per line: what a\n"
+	"           compacted topic would keep of them is old\n";
 
-enum mode { MODE_ROWS, MODE_RAW, MODE_COUNT };
+enum mode { MODE_ROWS, MODE_RAW, MODE_COUNT, MODE_STALE };
 
 struct row {
 	int64_t revision;
+	int64_t last_revision; /* of the record that came last */
 	char *key; /* owned, as is value */
 	char *value;
 	size_t key_len;
@@ -93,6 +96,7 @@ static void row_take(struct reader *reader, const rd_kafka_message_t *message)
 		return;
 	int64_t revision = row_revision(message);
 	struct row *row = row_find(reader, message);
+	row->last_revision = revision;
 	if (revision == row->revision &&
 	    (row->value_len != message->len || memcmp(row->value, message->payload, message->len) != 0)) {
 		reader->conflict_count++;
@@ -113,6 +117,14 @@ static void row_print(const void *node, VISIT visit, int depth)
 	const struct row *row = *(struct row *const *)node;
 	if (visit == postorder || visit == leaf)
 		printf("%.*s\n", (int)row->value_len, row->value);
+}
+
+static void row_print_stale(const void *node, VISIT visit, int depth)
+{
+	(void)depth;
+	const struct row *row = *(struct row *const *)node;
+	if ((visit == postorder || visit == leaf) && row->last_revision != row->revision)
+		printf("%.*s\n", (int)row->key_len, row->key);
 }
 
 static void row_free(void *node)
@@ -226,7 +238,7 @@ static int topic_assign(rd_kafka_t *client, const char *topic)
 static void record_take(struct reader *reader, const rd_kafka_message_t *message)
 {
 	reader->record_count++;
-	if (reader->mode == MODE_ROWS)
+	if (reader->mode == MODE_ROWS || reader->mode == MODE_STALE)
 		row_take(reader, message);
 	else if (reader->mode == MODE_RAW)
 		raw_print(message);
@@ -266,12 +278,14 @@ static struct reader reader_open(const char *brokers, enum mode mode)
 
 int main(int argc, char **argv)
 {
-	enum { OPTION_BROKERS = 'b', OPTION_TOPIC = 't', OPTION_RAW = 'r', OPTION_COUNT = 'c' };
+	enum { OPTION_BROKERS = 'b', OPTION_TOPIC = 't', OPTION_RAW = 'r', OPTION_COUNT = 'c',
+	       OPTION_STALE = 's' };
 	static const struct option OPTIONS[] = {
 		{"brokers", required_argument, NULL, OPTION_BROKERS},
 		{"topic", required_argument, NULL, OPTION_TOPIC},
 		{"raw", no_argument, NULL, OPTION_RAW},
 		{"count", no_argument, NULL, OPTION_COUNT},
+		{"stale", no_argument, NULL, OPTION_STALE},
 		{0},
 	};
 	const char *brokers = NULL;
@@ -284,6 +298,7 @@ int main(int argc, char **argv)
 		case OPTION_TOPIC: topics[topic_count++] = optarg; break;
 		case OPTION_RAW: mode = MODE_RAW; break;
 		case OPTION_COUNT: mode = MODE_COUNT; break;
+		case OPTION_STALE: mode = MODE_STALE; break;
 		default: fputs(USAGE, stderr); return TOOL_USAGE;
 		}
 	}
@@ -294,7 +309,7 @@ int main(int argc, char **argv)
 	struct reader reader = reader_open(brokers, mode);
 	for (int i = 0; i < topic_count; i++)
 		topic_read(&reader, topics[i]);
-	twalk(reader.rows, row_print);
+	twalk(reader.rows, mode == MODE_STALE ? row_print_stale : row_print);
 	tdestroy(reader.rows, row_free);
 	rd_kafka_consumer_close(reader.client);
 	rd_kafka_destroy(reader.client);

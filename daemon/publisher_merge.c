@@ -1,0 +1,247 @@
+#include <stdlib.h>
+
+#include "daemon/publisher_private.h"
+#include "daemon/log.h"
+
+enum { ROWS_PER_TURN = 5000 };
+
+static void put_parents(void *ctx, struct slice ad, const struct parents *parents)
+{
+	bulletin_put_parents(publisher_downward(ctx), ad, parents);
+}
+
+static void put_far_parents(void *ctx, struct slice ad, const struct parents *parents)
+{
+	far_put_parents(ctx, ad, parents);
+}
+
+static void set_caught_up(struct publisher *publisher, uint32_t task, bool is_caught_up)
+{
+	struct merging *merging = &publisher->merging;
+	if (merging->sources[task].is_caught_up == is_caught_up)
+		return;
+	merging->sources[task].is_caught_up = is_caught_up;
+	merging->caught_up_count += is_caught_up ? 1 : -(size_t)1;
+	if (!is_caught_up)
+		merging->held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms;
+}
+
+/* A task has a new owner: what was said of it is void, and he may have missed what became of ads meanwhile.
+ * Other tasks may have forgotten what he says of times before `retention`: that stays as it is in the
+ * topic. */
+static void begin_term(struct publisher *publisher, uint32_t task, uint64_t term)
+{
+	struct merging *merging = &publisher->merging;
+	set_caught_up(publisher, task, false);
+	merging->sources[task] = (struct source){.term = term, .position_ms = TIME_NONE,
+						 .is_far = !publisher->reading};
+	merger_freeze(merging->merger, publisher->reading_now_ms);
+	merger_drop_task(merging->merger, task);
+	if (publisher->reading)
+		merger_each_parents(merging->merger, put_parents, publisher->reading);
+	else
+		merger_each_parents(merging->merger, put_far_parents, publisher);
+}
+
+static void take_task(void *ctx, uint32_t task, uint64_t term)
+{
+	struct publisher *publisher = ctx;
+	publisher->is_heard = task < publisher->task_count && term > 0 &&
+			      term >= publisher->merging.sources[task].term;
+	if (!publisher->is_heard)
+		return;
+	publisher->task = task;
+	if (term > publisher->merging.sources[task].term)
+		begin_term(publisher, task, term);
+	publisher_mention(publisher, task, term);
+}
+
+/* An ad's new parents go to every worker: all of them count its people. */
+static void take_names(void *ctx, struct slice ad, const struct names *names)
+{
+	struct publisher *publisher = ctx;
+	struct merger *merger = publisher->merging.merger;
+	if (!publisher->is_heard || !merger_put_names(merger, ad, names))
+		return;
+	struct parents parents = merger_parents(merger, ad);
+	for (size_t i = 0; i < publisher->worker_count; i++)
+		put_parents(&publisher->channels[i], ad, &parents);
+	if (publisher->merging.has_far)
+		far_put_parents(publisher, ad, &parents);
+}
+
+static void take_reports(void *ctx, struct slice ad, const struct reports *reports)
+{
+	struct publisher *publisher = ctx;
+	if (publisher->is_heard)
+		merger_put_reports(publisher->merging.merger, publisher->task, ad, reports);
+}
+
+static void take_window(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
+			int64_t people)
+{
+	struct publisher *publisher = ctx;
+	if (publisher->is_heard)
+		merger_put_window(publisher->merging.merger, publisher->task, ref, window, pane, people);
+}
+
+static void take_span(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
+		      const struct pane *pane, int64_t people)
+{
+	struct publisher *publisher = ctx;
+	if (publisher->is_heard)
+		merger_put_span(publisher->merging.merger, publisher->task, ref, is_day, from_ms, to_ms, pane,
+				people);
+}
+
+static void take_mark(void *ctx, enum note_kind kind)
+{
+	struct publisher *publisher = ctx;
+	CHECK(kind == NOTE_CAUGHT_UP);
+	if (publisher->is_heard)
+		set_caught_up(publisher, publisher->task, true);
+}
+
+struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
+{
+	struct bulletin_reader reader = publisher_deaf_reader(publisher);
+	reader.task = take_task;
+	reader.names = take_names;
+	reader.reports = take_reports;
+	reader.window = take_window;
+	reader.span = take_span;
+	reader.mark = take_mark;
+	return reader;
+}
+
+static bool all_caught_up(const struct publisher *publisher)
+{
+	return publisher->merging.caught_up_count >= publisher->task_count;
+}
+
+void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t position_ms)
+{
+	struct merging *merging = &publisher->merging;
+	for (size_t i = 0; i < publisher->mention_count; i++) {
+		struct source *source = &merging->sources[publisher->mentions[i].task];
+		source->has_spoken = true;
+		source->position_ms = position_ms;
+	}
+	publisher->mention_count = 0;
+	if (now_ms == TIME_NONE)
+		return;
+	merger_advance(merging->merger, now_ms);
+	if (all_caught_up(publisher))
+		merger_freeze(merging->merger, now_ms);
+}
+
+/* Behind the parents that follow from all names up to there. */
+void publisher_confirm(struct publisher *publisher)
+{
+	struct merging *merging = &publisher->merging;
+	int64_t covered_ms = INT64_MAX;
+	for (size_t i = 0; i < publisher->task_count; i++) {
+		const struct source *source = &merging->sources[i];
+		int64_t position_ms = source->has_spoken ? source->position_ms : TIME_NONE;
+		if (position_ms < covered_ms)
+			covered_ms = position_ms;
+	}
+	if (covered_ms == merging->confirmed_ms)
+		return;
+	merging->confirmed_ms = covered_ms;
+	for (size_t i = 0; i < publisher->worker_count; i++)
+		bulletin_put_confirmed(publisher_downward(&publisher->channels[i]), covered_ms);
+	if (merging->has_far)
+		bulletin_put_confirmed(publisher->far.down, covered_ms);
+}
+
+int64_t publisher_hindmost_ms(const struct publisher *publisher, bool is_far_only)
+{
+	int64_t hindmost_ms = INT64_MAX;
+	for (size_t i = 0; i < publisher->task_count; i++) {
+		const struct source *source = &publisher->merging.sources[i];
+		if (source->has_spoken && (source->is_far || !is_far_only) &&
+		    source->position_ms < hindmost_ms)
+			hindmost_ms = source->position_ms;
+	}
+	return hindmost_ms;
+}
+
+void publisher_begin_merging(struct publisher *publisher)
+{
+	struct merging *merging = &publisher->merging;
+	*merging = (struct merging){
+		.merger = merger_create(&publisher->config->options),
+		.sources = calloc(publisher->task_count, sizeof(struct source)),
+		.confirmed_ms = TIME_NONE,
+		.held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms,
+	};
+	CHECK(merging->sources);
+	merger_expect_published(merging->merger, true);
+}
+
+void publisher_end_merging(struct publisher *publisher)
+{
+	merger_destroy(publisher->merging.merger);
+	free(publisher->merging.sources);
+	publisher->merging = (struct merging){.merger = NULL};
+}
+
+/* ---- Rows ---- */
+
+static bool send_row(void *ctx, struct slice key, struct slice value, bool is_history)
+{
+	struct publisher *publisher = ctx;
+	size_t topic = is_history ? TOPIC_HISTORY : TOPIC_CURRENT;
+	enum kafka_sent sent = kafka_out_send(publisher->out, topic, key, value, NULL, 0, NULL);
+	if (sent == KAFKA_SENT_TOO_LARGE)
+		log_error("a row is larger than the brokers take", "key=%.*s", (int)key.len, key.data);
+	return sent != KAFKA_SENT_FULL;
+}
+
+/* Rows that emit_rate allows by now: a second's worth at most at a time. */
+static size_t rows_allowed(struct publisher *publisher, int64_t now_ms)
+{
+	double rate = (double)publisher->config->publish.emit_rate;
+	publisher->row_credit += rate * (double)(now_ms - publisher->paid_ms) / 1000;
+	publisher->paid_ms = now_ms;
+	if (publisher->row_credit > rate)
+		publisher->row_credit = rate;
+	size_t rows = publisher->row_credit > 0 ? (size_t)publisher->row_credit : 0;
+	return rows < ROWS_PER_TURN ? rows : ROWS_PER_TURN;
+}
+
+static void forget_sometimes(struct publisher *publisher, int64_t now_ms)
+{
+	const int64_t every_ms = 60 * 60 * 1000;
+	if (now_ms < publisher->forget_due_ms)
+		return;
+	publisher->forget_due_ms = now_ms + every_ms;
+	merger_forget(publisher->merging.merger);
+}
+
+/* When stopping, nothing waits for its emit time any more; but what is held back stays so. */
+size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms)
+{
+	struct merging *merging = &publisher->merging;
+	forget_sometimes(publisher, now_ms);
+	if (all_caught_up(publisher))
+		merger_expect_published(merging->merger, false);
+	else if (now_ms < merging->held_until_ms)
+		return 0;
+	if (!far_is_leased(publisher))
+		return 0;
+	if (publisher->is_row_lost) {
+		publisher->is_row_lost = false;
+		merger_publish_again(merging->merger);
+	}
+	uint64_t floor = wall_micros();
+	uint64_t given = atomic_load_explicit(&publisher->shared->revision, memory_order_relaxed);
+	size_t limit = publisher->stop_by_ms ? ROWS_PER_TURN : rows_allowed(publisher, now_ms);
+	int64_t due_ms = publisher->stop_by_ms ? MERGER_AT_ONCE : now_ms;
+	size_t rows = merger_publish(merging->merger, due_ms, limit, floor > given ? floor : given, send_row,
+				     publisher);
+	raise_revision(&publisher->shared->revision, merger_revision(merging->merger));
+	publisher->row_credit -= (double)rows;
+	return rows;
+}

@@ -1,0 +1,150 @@
+/* Publisher, private: what the files publisher*.c share.
+ *
+ *   publisher.c        the thread, its rings to the workers, dead letters
+ *   publisher_merge.c  what tasks say, in the merger: only while this instance merges
+ *   publisher_far.c    the exchange with the other instances: announcements, beats, bulletins on their way */
+#ifndef LADDER_DAEMON_PUBLISHER_PRIVATE_H
+#define LADDER_DAEMON_PUBLISHER_PRIVATE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "core/publish/merger.h"
+#include "daemon/dead_letters.h"
+#include "daemon/exchange.h"
+#include "daemon/kafka_out.h"
+#include "daemon/publisher.h"
+
+enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_EXCHANGE, TOPIC_COUNT };
+
+/* To and from one worker of this instance. */
+struct channel {
+	struct ring up;   /* bulletins of the worker */
+	struct ring down; /* bulletins of parents for it */
+	_Atomic(struct loop *) loop; /* written by the worker when it can be woken; NULL until then */
+	struct bulletin *parents; /* being written; publisher's thread only */
+	_Atomic uint64_t dead_delivered; /* written by the publisher: licenses a commit behind it */
+	_Atomic size_t dead_bytes;       /* the same: letters that wait for Kafka */
+	_Atomic size_t up_bytes;         /* bulletins in `up` */
+};
+
+/* What the merger has heard of a task. */
+struct source {
+	uint64_t term;       /* of the owner who is listened to; 0: nobody yet */
+	int64_t position_ms; /* what its names cover */
+	bool has_spoken;     /* under this term, with its names */
+	bool is_caught_up;
+	bool is_far;         /* in another instance */
+};
+
+/* A task that a bulletin speaks of. */
+struct mention {
+	uint32_t task;
+	uint64_t term;
+};
+
+/* publisher_merge.c */
+struct merging {
+	struct merger *merger; /* NULL: this instance does not merge */
+	struct source *sources; /* by task */
+	size_t caught_up_count;
+	int64_t confirmed_ms;  /* handed down to all workers */
+	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
+	bool has_far;          /* another instance has spoken: what goes down goes there, too */
+};
+
+/* publisher_far.c */
+struct far {
+	struct exchange *exchange;
+	uint64_t announcement;    /* the greatest that was heard of, or made */
+	int64_t next_try_ms;      /* loop time: when to merge again, or to listen again */
+	int64_t beat_due_ms;      /* loop time */
+	int64_t lease_ms;         /* loop time when the last beat that came back was sent */
+	int64_t stale_heard_ms;   /* loop time: when rows were last sent again because of a stale merger */
+	bool is_up_lost;          /* something did not reach Kafka */
+	bool is_down_lost;
+	struct bulletin *down;    /* being written: parents, for the others' workers */
+	struct bulletin *up;      /* being written: a worker's bulletin on its way to the merger */
+	struct buffer *waiting;   /* records that found no room: before anything else is sent */
+	size_t waiting_count;
+	size_t waiting_capacity;
+};
+
+struct publisher {
+	const struct config *config;
+	struct shared *shared;
+	size_t worker_count;
+	size_t task_count;
+	size_t waiting_bytes;
+	int session_ms;
+	struct channel *channels;
+	struct kafka_out *out;
+	struct dead_letters *dead;
+	struct merging merging;
+	struct far far;
+	/* While a bulletin is read: */
+	struct channel *reading; /* whose it is; NULL: another instance's */
+	uint32_t task;           /* that its notes speak of now */
+	uint64_t term;
+	bool is_heard;           /* they are the owner's */
+	int64_t reading_now_ms;  /* T of it */
+	struct mention *mentions;
+	size_t mention_count;
+	size_t mention_capacity;
+	struct loop *loop;
+	pthread_t thread;
+	sem_t is_started; /* the loop is there: workers may wake it */
+	int64_t forget_due_ms; /* loop time */
+	int64_t paid_ms;       /* loop time up to which emit_rate has been paid out */
+	double row_credit;
+	bool is_row_lost;
+	int64_t stop_by_ms;    /* loop time; 0 until the stop */
+	_Atomic int stop_timeout_ms; /* set by publisher_stop: licenses the thread to end */
+	bool is_all_sent;
+};
+
+/* publisher.c */
+void publisher_mention(struct publisher *publisher, uint32_t task, uint64_t term);
+/* Parents and confirmations for the workers of this instance: the bulletin that is being written to each. */
+struct bulletin *publisher_downward(struct channel *channel);
+/* A reader that takes the dead letters only. */
+struct bulletin_reader publisher_deaf_reader(struct publisher *publisher);
+void publisher_fail(struct publisher *publisher, const struct kafka_error *error);
+
+/* publisher_merge.c */
+static inline bool publisher_merges(const struct publisher *publisher)
+{
+	return publisher->merging.merger != NULL;
+}
+
+void publisher_begin_merging(struct publisher *publisher);
+void publisher_end_merging(struct publisher *publisher);
+/* A reader that puts what it reads into the merger. */
+struct bulletin_reader publisher_merging_reader(struct publisher *publisher);
+/* All of a bulletin that covers position_ms has been read. */
+void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t position_ms);
+/* To the workers: what all names cover. */
+void publisher_confirm(struct publisher *publisher);
+/* Of those tasks that have spoken, all or those of other instances: INT64_MAX without any. */
+int64_t publisher_hindmost_ms(const struct publisher *publisher, bool is_far_only);
+/* Sends rows, as far as they may go out. Returns their number. */
+size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms);
+
+/* publisher_far.c */
+bool far_create(struct publisher *publisher, const struct kafka_connection *connection,
+		struct kafka_error *error);
+void far_destroy(struct publisher *publisher);
+/* Begins or ceases to merge where it is time, reads what has come from others, and sends beats. Returns
+ * whether anything came. */
+bool far_turn(struct publisher *publisher);
+/* Whether rows may go out: nobody else merges. */
+bool far_is_leased(const struct publisher *publisher);
+/* A worker's bulletin to the instance that merges. */
+void far_forward(struct publisher *publisher, const struct bulletin *bulletin);
+/* Whether the next bulletin may be forwarded. */
+bool far_has_room(const struct publisher *publisher);
+void far_report(struct publisher *publisher, const struct kafka_report *report);
+/* Parents for the workers of other instances. */
+void far_put_parents(struct publisher *publisher, struct slice ad, const struct parents *parents);
+
+#endif
