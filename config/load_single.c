@@ -86,7 +86,8 @@ static void load_number(struct load *load, const struct setting *setting, const 
 {
 	char range[64];
 	int64_t number;
-	bool needs_plain = setting->kind == KIND_INTEGER || setting->kind == KIND_SWITCH;
+	bool needs_plain = setting->kind == KIND_INTEGER || setting->kind == KIND_SWITCH ||
+			   setting->kind == KIND_DECIMAL;
 	if ((needs_plain && !node->is_plain) || !value_number(setting->kind, node->text, &number)) {
 		add_form_problem(load, setting, node);
 		return;

@@ -77,6 +77,10 @@ static void print_type(FILE *file, const struct setting *setting)
 		fputs("\"type\": \"integer\"", file);
 		print_bounds(file, setting, "minimum", "maximum");
 		break;
+	case KIND_DECIMAL:
+		fputs("\"type\": \"number\"", file);
+		print_bounds(file, setting, "minimum", "maximum");
+		break;
 	case KIND_SIZE:
 		fputs("\"type\": [\"integer\", \"string\"], \"minimum\": 0, \"pattern\": \"^[0-9]+" SIZE_UNIT
 		      "?$\"", file);
@@ -105,7 +109,8 @@ static bool has_json_default(const struct setting *setting)
 static void print_setting(FILE *file, const struct setting *setting)
 {
 	char range[128], description[1024];
-	bool is_bare = setting->kind == KIND_INTEGER || setting->kind == KIND_SWITCH;
+	bool is_bare = setting->kind == KIND_INTEGER || setting->kind == KIND_SWITCH ||
+		       setting->kind == KIND_DECIMAL;
 	setting_range_print(setting, range, sizeof range);
 	snprintf(description, sizeof description, "%s%s%s%s", setting->sentence, range[0] ? " (" : "", range,
 		 range[0] ? ")" : "");

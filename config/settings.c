@@ -39,6 +39,7 @@ _Static_assert(sizeof SETTINGS <= SETTING_COUNT_MAX * sizeof *SETTINGS, "SETTING
 #define TYPE_WORD uint32_t
 #define TYPE_SWITCH bool
 #define TYPE_INTEGER uint32_t
+#define TYPE_DECIMAL int64_t
 #define TYPE_DURATION int64_t
 #define TYPE_WINDOW_LENGTH int64_t
 #define TYPE_ACCOUNTS struct account_options *

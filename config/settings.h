@@ -20,6 +20,7 @@ enum setting_kind {
 	KIND_INTEGER,
 	KIND_SIZE,          /* bytes: 65536, 64KiB, 64MB */
 	KIND_RATE,          /* bytes a second: 64MB/s */
+	KIND_DECIMAL,       /* 0.3, 12.50: kept in millionths */
 	KIND_DURATION,      /* 500ms, 10s, 5m, 72h, 7d, 0 */
 	KIND_WINDOW_LENGTH, /* a duration whose writing names the window */
 	KIND_PROPERTIES,    /* a map of any names to texts */

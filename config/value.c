@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/decimal.h"
+
 struct unit {
 	const char *name;
 	int64_t factor;
@@ -48,6 +50,8 @@ bool value_number(enum setting_kind kind, const char *text, int64_t *number)
 		return parse_with_unit(text, SIZE_UNITS, number);
 	case KIND_RATE:
 		return parse_with_unit(text, RATE_UNITS, number);
+	case KIND_DECIMAL:
+		return decimal_parse_micros(slice_from(text), number);
 	case KIND_DURATION:
 	case KIND_WINDOW_LENGTH:
 		*number = 0;
@@ -187,6 +191,7 @@ const char *value_kind_form(enum setting_kind kind)
 		[KIND_INTEGER] = "a whole number",
 		[KIND_SIZE] = "a size in bytes such as 65536, 64KiB or 1MB",
 		[KIND_RATE] = "bytes a second such as 64MB/s",
+		[KIND_DECIMAL] = "a number such as 0.3",
 		[KIND_DURATION] = "a duration (a whole number and ms, s, m, h or d) such as 500ms or 7d",
 		[KIND_WINDOW_LENGTH] = "a duration (a whole number and ms, s, m, h or d) such as 5m or 7d",
 		[KIND_PROPERTIES] = "a map such as {security.protocol: ssl}",

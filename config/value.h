@@ -6,8 +6,9 @@
 
 #include "config/settings.h"
 
-/* A number: KIND_SWITCH (0, 1), KIND_INTEGER, KIND_SIZE (bytes), KIND_RATE (bytes a second), KIND_DURATION
- * and KIND_WINDOW_LENGTH (milliseconds). False if the text is none of this kind. Never negative. */
+/* A number: KIND_SWITCH (0, 1), KIND_INTEGER, KIND_SIZE (bytes), KIND_RATE (bytes a second),
+ * KIND_DECIMAL (millionths), KIND_DURATION and KIND_WINDOW_LENGTH (milliseconds). False if the text is none
+ * of this kind. Never negative. */
 bool value_number(enum setting_kind kind, const char *text, int64_t *number);
 
 /* Whether a number lies in the row's "low..high"; true where the row has no range. */

@@ -4,6 +4,7 @@
 #define LADDER_MODEL_OPTIONS_H
 
 #include "core/base/slice.h"
+#include "core/model/diagnosis.h"
 
 enum { WINDOW_COUNT_MAX = 16 };
 
@@ -25,6 +26,14 @@ struct account_options {
 	enum spend_source spend_from;
 };
 
+/* What rows are judged by: spec section 8. */
+struct diagnosis_options {
+	uint32_t min_volume;                   /* 30 */
+	int64_t drop_micros;                   /* 0.3 */
+	int64_t norm_micros[JUDGED_RUNG_COUNT]; /* of accounts, by enum judged_rung; 0: none */
+	int64_t norm_cost_micros;              /* of a conversation; 0: none */
+};
+
 struct options {
 	int64_t gap_ms;            /* 7 d: a conversation ends when this passes without an inbound message */
 	int64_t attribution_ms;    /* 7 d */
@@ -40,6 +49,7 @@ struct options {
 	uint32_t followup_max;     /* 2 */
 	uint32_t max_tail;         /* 1000 */
 	bool imply;                /* true */
+	struct diagnosis_options diagnosis;
 	struct slice default_account;
 	struct slice default_currency;
 	const struct zone *default_zone; /* UTC */
