@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "core/diagnose/diagnose.h"
 #include "daemon/publisher_private.h"
 #include "daemon/log.h"
 
@@ -171,7 +172,7 @@ void publisher_begin_merging(struct publisher *publisher)
 {
 	struct merging *merging = &publisher->merging;
 	*merging = (struct merging){
-		.merger = merger_create(&publisher->config->options),
+		.merger = merger_create(&publisher->config->options, diagnose),
 		.sources = calloc(publisher->task_count, sizeof(struct source)),
 		.confirmed_ms = TIME_NONE,
 		.held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms,

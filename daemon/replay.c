@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/diagnose/diagnose.h"
 #include "daemon/commands.h"
 #include "daemon/load_config.h"
 #include "daemon/replay_arrival.h"
@@ -178,7 +179,7 @@ static int replay_and_print(struct replay *replay)
 {
 	CHECK(getrandom(replay->identity_key, sizeof(replay->identity_key), 0) ==
 	      (ssize_t)sizeof(replay->identity_key));
-	replay->merger = merger_create(&replay->config->options);
+	replay->merger = merger_create(&replay->config->options, diagnose);
 	int code = EXIT_FAILED;
 	if (replay->is_in_arrival_order ? replay_as_arrived(replay) : replay_set(replay)) {
 		replay_print(replay->merger, replay->config->workers, replay->rows);

@@ -39,7 +39,7 @@ static void print_round(struct print_round *round, FILE *rows)
 	}
 }
 
-void replay_print(const struct merger *merger, size_t worker_count, FILE *rows)
+void replay_print(struct merger *merger, size_t worker_count, FILE *rows)
 {
 	struct merger_print *print = merger_print_create(merger);
 	struct print_round round = {.print = print, .worker_count = worker_count};

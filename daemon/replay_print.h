@@ -7,6 +7,6 @@
 #include "core/publish/merger.h"
 
 /* Errors of the file are left in it (ferror). */
-void replay_print(const struct merger *merger, size_t worker_count, FILE *rows);
+void replay_print(struct merger *merger, size_t worker_count, FILE *rows);
 
 #endif

@@ -4,6 +4,7 @@
 #define LADDER_MODEL_ROW_H
 
 #include "core/base/slice.h"
+#include "core/model/diagnosis.h"
 #include "core/model/level.h"
 #include "core/model/step.h"
 
@@ -30,6 +31,7 @@ struct row {
 	uint64_t revision;
 	int64_t counts[COUNTER_COUNT];     /* money in micros */
 	int64_t times_ms[ROW_TIME_COUNT];  /* -1: nothing was timed */
+	struct judgement judgement;
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/hash.h"
+#include "core/publish/norms.h"
 
 static void *allocate(size_t count, size_t size)
 {
@@ -41,6 +42,7 @@ void entity_destroy(struct entity *entity, size_t window_count)
 		reports_destroy(&entity->task_reports[i].reports);
 	free(entity->task_reports);
 	reports_destroy(&entity->reports);
+	norms_destroy(entity->norms);
 	free((char *)entity->id.data);
 }
 
@@ -93,6 +95,8 @@ static struct entity *add_entity(struct merger *merger, struct entity_ref ref)
 	names_create(&entity->names);
 	for (int i = 0; i < PARENT_COUNT; i++)
 		entity->parents[i] = entity->next_ad[i] = ENTITY_NONE;
+	if (ref.level == LEVEL_ACCOUNT)
+		entity->norms = norms_create(options_account(merger->options, ref.id).spend_from);
 	return entity;
 }
 
@@ -123,6 +127,7 @@ static struct cell *create_cell(struct merger *merger, uint32_t entity, const st
 	struct cell *cell = allocate(1, sizeof(*cell));
 	cell->entity = entity;
 	cell->span = *span;
+	cell->judged_by = ENTITY_NONE;
 	for (int basis = 0; basis < BASIS_COUNT; basis++)
 		cell->is_published[basis] = merger->is_published_expected;
 	return cell;

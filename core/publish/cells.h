@@ -35,6 +35,10 @@ struct cell {
 	bool is_waiting;                /* stands in a list of waiting cells */
 	bool is_published[BASIS_COUNT]; /* the last row out held something */
 	bool is_settled[BASIS_COUNT];   /* the last row out said so */
+	struct judgement said[BASIS_COUNT]; /* by the last row out */
+	uint32_t judged_by;                 /* see norms.h */
+	struct cell *judged_next;
+	struct cell *judged_previous;
 };
 
 struct cell_list {
@@ -73,6 +77,7 @@ struct entity {
 	struct reports reports; /* of all tasks together */
 	/* above ads */
 	uint32_t first_ad;
+	struct norms *norms; /* of an account */
 };
 
 /* Cells that wait to be published, the oldest first. Those of a round go out before it is over; what changes
@@ -85,6 +90,23 @@ struct waiting {
 
 enum { WAITING_HISTORY = WINDOW_COUNT_MAX, WAITING_COUNT };
 
+struct account_list {
+	uint32_t *accounts;
+	size_t count;
+	size_t capacity;
+};
+
+/* Accounts whose rows are judged again: see norms.h. */
+struct renewal {
+	struct account_list stale;    /* for the next */
+	struct account_list accounts; /* of the one under way */
+	size_t done;                  /* of them */
+	bool has_begun_account;       /* the one at `done` */
+	int64_t due_ms;               /* none begins before */
+	int64_t *counts;              /* room to find a median in */
+	size_t count_capacity;
+};
+
 /* A row as it is written, kept for the next. */
 struct row_text {
 	struct buffer key;
@@ -93,6 +115,9 @@ struct row_text {
 
 struct merger {
 	const struct options *options;
+	judge_row *judge;
+	size_t norm_window; /* norms_find_window */
+	struct renewal renewal;
 	struct entity *entities;
 	uint32_t entity_count;
 	uint32_t entity_capacity;

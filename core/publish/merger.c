@@ -1,15 +1,17 @@
 #include <stdlib.h>
 
-#include "core/publish/cells.h"
 #include "core/base/civil.h"
+#include "core/publish/norms.h"
 
 enum { HOUR_MS = 60 * 60 * 1000 };
 
-struct merger *merger_create(const struct options *options)
+struct merger *merger_create(const struct options *options, judge_row *judge)
 {
 	struct merger *merger = calloc(1, sizeof(*merger));
 	CHECK(merger);
 	merger->options = options;
+	merger->judge = judge;
+	merger->norm_window = norms_find_window(options);
 	merger->now_ms = merger->frozen_at_ms = TIME_NONE;
 	merger->settle_due_ms = INT64_MAX;
 	return merger;
@@ -23,6 +25,7 @@ void merger_destroy(struct merger *merger)
 	free(merger->index);
 	for (size_t i = 0; i < WAITING_COUNT; i++)
 		free(merger->waiting[i].cells.cells);
+	norms_renewal_destroy(merger);
 	buffer_destroy(&merger->text.key);
 	buffer_destroy(&merger->text.value);
 	free(merger);
@@ -47,6 +50,8 @@ static void cell_add(struct merger *merger, struct cell *cell, const struct diff
 	for (int i = 0; i < AMOUNT_COUNT; i++)
 		cell->amounts[i] = wrap_add(cell->amounts[i], difference->amounts[i], sign);
 	cell_wait(merger, cell);
+	if (merger->entities[cell->entity].level == LEVEL_ACCOUNT)
+		norms_note_change(merger, cell->entity);
 }
 
 static void add_to_ad_and_parents(struct merger *merger, uint32_t ad, const struct span *span,
@@ -527,8 +532,10 @@ static void forget_cells(struct merger *merger, struct cell_list *list)
 	int64_t before_ms = forgotten_ms(merger, merger->frozen_at_ms);
 	size_t gone = 0;
 	while (gone < list->count && list->cells[gone]->span.to_ms < before_ms &&
-	       !list->cells[gone]->is_waiting)
+	       !list->cells[gone]->is_waiting) {
+		norms_drop(merger, list->cells[gone]);
 		cell_destroy(list->cells[gone++]);
+	}
 	list->count -= gone;
 	if (gone)
 		memmove(list->cells, list->cells + gone, list->count * sizeof(struct cell *));

@@ -19,6 +19,7 @@
 #ifndef LADDER_PUBLISH_MERGER_H
 #define LADDER_PUBLISH_MERGER_H
 
+#include "core/model/diagnosis.h"
 #include "core/model/options.h"
 #include "core/model/pane.h"
 #include "core/state/names.h"
@@ -26,7 +27,8 @@
 
 struct merger;
 
-struct merger *merger_create(const struct options *options);
+/* `judge` says what the rows suffer from; any threads that print call it at a time. */
+struct merger *merger_create(const struct options *options, judge_row *judge);
 void merger_destroy(struct merger *merger);
 
 /* An ad's parents as they are now: ids, empty where there is none. The account is never empty. */
@@ -83,7 +85,8 @@ typedef bool merger_row_sink(void *ctx, struct slice key, struct slice value, bo
 
 /* Publishes what changed and whose emit time has come (wall_ms, any steady clock; MERGER_AT_ONCE: all of
  * it has), at most `row_limit` rows. Windows and history take turns where that is little. Revisions are
- * greater than every one before and than revision_floor. Returns the number of rows. */
+ * greater than every one before and than revision_floor. Returns the number of rows. What a row suffers from
+ * is judged by the norms of now, and again when they have changed: norms.h. */
 size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, uint64_t revision_floor,
 		      merger_row_sink *sink, void *ctx);
 
@@ -94,12 +97,12 @@ uint64_t merger_revision(const struct merger *merger);
 bool merger_is_waiting(const struct merger *merger, int64_t *due_ms);
 
 /* Every row that holds anything, sorted by key, with revision 0. */
-void merger_print(const struct merger *merger, merger_row_sink *sink, void *ctx);
+void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx);
 
 /* The same in parts: the rows of part 0, then of part 1, and so on. Parts are printed by any threads, while
  * nothing changes the merger. */
 struct merger_print;
-struct merger_print *merger_print_create(const struct merger *merger);
+struct merger_print *merger_print_create(struct merger *merger);
 void merger_print_destroy(struct merger_print *print);
 size_t merger_print_parts(const struct merger_print *print);
 void merger_print_part(const struct merger_print *print, size_t part, merger_row_sink *sink, void *ctx);

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "core/publish/cells.h"
+#include "core/publish/norms.h"
 #include "core/publish/row_json.h"
 
 /* Where an amount of the reports stands in a row. */
@@ -71,6 +71,7 @@ static struct row make_row(const struct merger *merger, const struct cell *cell,
 		row.ad = entity->id;
 	put_counts(cell, basis, &account, &row);
 	put_times(cell, basis, &row);
+	row.judgement = norms_judge(merger, cell, basis);
 	return row;
 }
 
@@ -86,6 +87,7 @@ static bool send(struct row_text *text, const struct row *row, merger_row_sink *
 static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_sink *sink, void *ctx,
 			 size_t *count)
 {
+	norms_prepare(merger, cell);
 	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
 		struct row row = make_row(merger, cell, basis);
 		bool is_empty = row_is_empty(&row);
@@ -96,10 +98,12 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 			return false;
 		cell->is_published[basis] = !is_empty;
 		cell->is_settled[basis] = row.is_settled;
+		cell->said[basis] = row.judgement;
 		if (cell->span.kind != SPAN_WINDOW && !row.is_settled)
 			cell_note_unsettled(merger, cell, basis);
 		++*count;
 	}
+	norms_keep(merger, cell);
 	return true;
 }
 
@@ -141,6 +145,7 @@ size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, 
 	size_t row_count = 0, first = merger->next_waiting;
 	if (merger->revision < revision_floor)
 		merger->revision = revision_floor;
+	norms_renew(merger, wall_ms);
 	for (size_t i = 0; i < WAITING_COUNT && row_count < row_limit; i++) {
 		size_t number = (first + i) % WAITING_COUNT;
 		struct waiting *waiting = &merger->waiting[number];
@@ -161,7 +166,7 @@ uint64_t merger_revision(const struct merger *merger)
 
 bool merger_is_waiting(const struct merger *merger, int64_t *due_ms)
 {
-	bool is_waiting = false;
+	bool is_waiting = norms_are_waiting(merger, due_ms);
 	for (size_t i = 0; i < WAITING_COUNT; i++) {
 		const struct waiting *waiting = &merger->waiting[i];
 		if (waiting->cells.count == 0)
@@ -208,11 +213,12 @@ static int compare_runs(const void *a, const void *b)
 	return slice_compare(((const struct print_run *)a)->key, ((const struct print_run *)b)->key);
 }
 
-struct merger_print *merger_print_create(const struct merger *merger)
+struct merger_print *merger_print_create(struct merger *merger)
 {
 	struct merger_print *print = calloc(1, sizeof(*print));
 	CHECK(print);
 	print->merger = merger;
+	norms_prepare_all(merger);
 	for (uint32_t i = 0; i < merger->entity_count; i++) {
 		const struct entity *entity = &merger->entities[i];
 		for (size_t w = 0; w < merger->options->window_count; w++)
@@ -251,7 +257,7 @@ void merger_print_part(const struct merger_print *print, size_t part, merger_row
 	buffer_destroy(&text.value);
 }
 
-void merger_print(const struct merger *merger, merger_row_sink *sink, void *ctx)
+void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx)
 {
 	struct merger_print *print = merger_print_create(merger);
 	for (size_t i = 0; i < merger_print_parts(print); i++)
@@ -278,6 +284,8 @@ void merger_check(const struct merger *merger)
 	for (uint32_t i = 0; i < merger->entity_count; i++) {
 		const struct entity *entity = &merger->entities[i];
 		bool is_ad = entity->level == LEVEL_AD;
+		if (entity->level == LEVEL_ACCOUNT)
+			norms_check(merger, i);
 		for (size_t w = 0; w < merger->options->window_count; w++)
 			CHECK(!entity->windows[w] || cell_is_sum_of_parts(entity->windows[w], is_ad));
 		for (size_t h = 0; h < entity->hours.count; h++)

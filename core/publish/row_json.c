@@ -89,6 +89,11 @@ static void put_text_field(struct buffer *out, const char *name, struct slice te
 		put_literal(out, "null");
 }
 
+static void put_word_field(struct buffer *out, const char *name, const char *word)
+{
+	put_text_field(out, name, word ? slice_from(word) : (struct slice){NULL, 0});
+}
+
 static void put_integer_field(struct buffer *out, const char *name, int64_t number)
 {
 	put_name(out, name);
@@ -204,7 +209,7 @@ void row_put_json(const struct row *row, struct slice key, struct buffer *out)
 	put_counts(row, out);
 	put_derived(row, out);
 	put_times(row, out);
-	put_text_field(out, "weakest_rung", (struct slice){NULL, 0});
-	put_text_field(out, "diagnosis", (struct slice){NULL, 0});
+	put_word_field(out, "weakest_rung", judged_rung_name(row->judgement.weakest));
+	put_word_field(out, "diagnosis", diagnosis_name(row->judgement.diagnosis));
 	put_char(out, '}');
 }

@@ -78,6 +78,7 @@ static inline void fixture_create(struct fixture *fixture)
 		.history_emit_ms = MINUTE_MS,
 		.min_words = 2,
 		.followup_max = 2,
+		.diagnosis = {.min_volume = 30, .drop_micros = 300000},
 		.max_tail = 1000,
 		.imply = true,
 		.default_account = TEXT("default"),

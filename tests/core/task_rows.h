@@ -3,6 +3,7 @@
 #ifndef LADDER_TESTS_CORE_TASK_ROWS_H
 #define LADDER_TESTS_CORE_TASK_ROWS_H
 
+#include "core/diagnose/diagnose.h"
 #include "core/pipeline.h"
 #include "tests/core/fixture.h"
 

@@ -58,7 +58,7 @@ static struct task_rows begin(const struct options *options)
 {
 	struct task_rows rows = {.task_count = 1};
 	rows.tasks[0] = task_create(options, fixture_key, 1);
-	rows.merger = merger_create(options);
+	rows.merger = merger_create(options, diagnose);
 	return rows;
 }
 

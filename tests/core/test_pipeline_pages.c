@@ -32,7 +32,7 @@ static void begin(struct run *run)
 {
 	run->rows = (struct task_rows){.task_count = 1};
 	run->rows.tasks[0] = task_create(run->options, fixture_key, INPUT_COUNT);
-	run->rows.merger = merger_create(run->options);
+	run->rows.merger = merger_create(run->options, diagnose);
 }
 
 static void drop(struct run *run)

@@ -17,7 +17,7 @@ enum { TYPE_MASK = (1 << EVENT_TYPE_COUNT) - 1 };
 
 static void begin(struct task_rows *rows, const struct options *options, uint32_t task_count)
 {
-	*rows = (struct task_rows){.task_count = task_count, .merger = merger_create(options)};
+	*rows = (struct task_rows){.task_count = task_count, .merger = merger_create(options, diagnose)};
 	for (uint32_t i = 0; i < task_count; i++)
 		rows->tasks[i] = task_create(options, fixture_key, 1);
 }

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -30,6 +31,13 @@ class Window:
 
 
 @dataclass
+class Diagnosis:
+    min_volume: int = 30
+    drop: Fraction = Fraction(3, 10)
+    norms: dict = field(default_factory=dict)
+
+
+@dataclass
 class Config:
     gap: int = duration_ms("7d")
     attribution: int = duration_ms("7d")
@@ -44,6 +52,7 @@ class Config:
     imply: bool = True
     default_account: str = "default"
     default_currency: str = "USD"
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
     accounts: dict = field(default_factory=dict)
     windows: list = field(default_factory=list)
     record_bytes: int = 1 << 20
@@ -67,6 +76,8 @@ def config_from(settings):
     for key, value in settings.items():
         if key == "ladder":
             read_ladder(config, value)
+        elif key == "diagnosis":
+            config.diagnosis = read_diagnosis(value)
         elif key == "limits":
             for limit, number in value.items():
                 set_known(config, limit, number)
@@ -85,6 +96,16 @@ def read_ladder(config, ladder):
     for key, value in ladder.items():
         if key not in IRRELEVANT:
             set_known(config, key, duration_ms(value) if isinstance(value, str) else value)
+
+
+def read_diagnosis(settings):
+    known = Diagnosis(**settings)
+    known.drop = Fraction(str(known.drop))
+    known.norms = {name: Fraction(str(value)) for name, value in known.norms.items()}
+    unknown = set(known.norms) - {"reply", "qualified", "handoff", "customer", "cost_per_conversation"}
+    if unknown:
+        raise SystemExit(f"oracle: unknown norms {unknown}")
+    return known
 
 
 def set_known(config, key, value):

@@ -8,7 +8,7 @@ import random
 
 from config import config_from
 from feed_broken import broken_lines
-from feed_config import make_config
+from feed_config import make_config, make_diagnosis
 from feed_text import Raw, amount_value, count_value, id_value, lines_of, time_value, words_fields
 from spans import Days, rolling_spans
 
@@ -47,6 +47,7 @@ class Feed:
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.settings, self.span, centre = make_config(self.rng)
+        self.settings["diagnosis"] = make_diagnosis(random.Random(f"diagnosis of {seed}"))
         self.config = config_from(self.settings)
         self.start = centre - self.rng.randrange(self.span)
         self.end = self.start + self.span

@@ -66,3 +66,13 @@ def make_account(rng, zone, spend_from=None):
     if spend_from or rng.random() < 0.3:
         account["spend_from"] = spend_from or rng.choice(["reports", "clicks"])
     return account
+
+
+def make_diagnosis(rng):
+    """Volumes that a small feed reaches, and norms on both sides of its rates."""
+    norms = {name: rng.choice([0, 0.02, 0.25, 0.5, 0.9, 1])
+             for name in ("reply", "qualified", "handoff", "customer") if rng.random() < 0.8}
+    if rng.random() < 0.6:
+        norms["cost_per_conversation"] = rng.choice([0, 0.5, 300, 20_000.25])
+    return {"min_volume": rng.choice([1, 2, 3, 5, 10, 30]), "drop": rng.choice([0, 0, 0.01, 0.3]),
+            "norms": norms}

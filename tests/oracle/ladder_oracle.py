@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 from ads import Ads
 from config import load_config
 from decode import REASONS, Event, decode_line
+from diagnosis import Diagnoses
 from fold import Person
 from people import people_and_spend
 from rows import MONEY, COUNTS, holds_anything, is_settled, row_json, row_key
@@ -88,15 +89,18 @@ class Totals:
     def lines(self, stream_time):
         """(key, JSON) of each row that holds anything."""
         shown = {entity: self.ads.shown(entity) for _, entity, _ in self.rows}
-        for (basis, entity, span), sums in self.rows.items():
-            account = self.config.account(shown[entity]["account"])
-            from_clicks = account.spend_from == "clicks"
+        for (_, entity, _), sums in self.rows.items():
+            from_clicks = self.config.account(shown[entity]["account"]).spend_from == "clicks"
             sums["people"] = len(sums["people"])
             sums["spend"] = sums["click_cost"] if from_clicks else sums["reported_spend"]
+        diagnoses = Diagnoses(self.config, self.rows, shown)
+        for (basis, entity, span), sums in self.rows.items():
             if holds_anything(sums):
                 key = row_key(basis, entity, span)
                 settled = is_settled(self.config, basis, span, stream_time)
-                yield key, row_json(key, basis, entity, span, shown[entity], sums, settled, account.currency)
+                currency = self.config.account(shown[entity]["account"]).currency
+                yield key, row_json(key, basis, entity, span, shown[entity], sums, settled, currency,
+                                    diagnoses.of(basis, entity, span))
 
 
 def decode(lines, config):

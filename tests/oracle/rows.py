@@ -103,8 +103,9 @@ def holds_anything(sums):
     return any(sums[name] for name in COUNTS) or any(sums[name] for name in MONEY)
 
 
-def row_json(key, basis, entity, span, shown, sums, settled, currency):
-    """`sums` holds the counts, the money in micros, and the lists `response` and `close_time` in ms."""
+def row_json(key, basis, entity, span, shown, sums, settled, currency, judged):
+    """`sums` holds the counts, the money in micros, and the lists `response` and `close_time` in ms;
+    `judged` is the weakest rung and the diagnosis."""
     head = {"key": key, "schema": 1, "kind": span.kind, "basis": basis, "level": entity[0], "id": entity[1]}
     head.update(shown)
     head.update({"window": span.window, "from": rfc3339(span.start), "to": rfc3339(span.end),
@@ -117,6 +118,6 @@ def row_json(key, basis, entity, span, shown, sums, settled, currency):
     for name in TIMES:
         values, percent = name.rsplit("_p", 1)
         numbers.append((name, decimal(nearest_rank(sums[values], int(percent)), 3)))
-    numbers += [("weakest_rung", "null"), ("diagnosis", "null")]
+    numbers += zip(("weakest_rung", "diagnosis"), map(json.dumps, judged))
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
     return text[:-1] + "".join(f',"{name}":{value}' for name, value in numbers) + "}"

@@ -4,6 +4,7 @@
 #define LADDER_TESTS_CORE_PUBLISH_ROW_TOPIC_H
 
 #include "core/base/decimal.h"
+#include "core/diagnose/diagnose.h"
 #include "core/publish/merger.h"
 #include "tests/core/fixture.h"
 

@@ -63,7 +63,7 @@ static void create(struct model *model, uint64_t seed, unsigned full_percent)
 	fixture_add_window(options, "1h", AN_HOUR_MS, MINUTE_MS, 5 * SECOND_MS);
 	fixture_add_window(options, "7d", 7 * DAY_MS, 6 * AN_HOUR_MS, MINUTE_MS);
 	model->random.state = seed;
-	model->merger = merger_create(options);
+	model->merger = merger_create(options, diagnose);
 	row_topic_create(&model->topic, seed, full_percent);
 	model->zones[0] = zone_utc();
 	model->zones[1] = model->fixture.accounts[0].zone;

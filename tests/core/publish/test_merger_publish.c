@@ -25,7 +25,7 @@ static int setup(void **state)
 	test->fixture.options.window_count = 0;
 	fixture_add_window(&test->fixture.options, "5m", 5 * MINUTE_MS, 10 * SECOND_MS, SECOND_MS);
 	fixture_add_window(&test->fixture.options, "1h", AN_HOUR_MS, MINUTE_MS, 5 * SECOND_MS);
-	test->merger = merger_create(&test->fixture.options);
+	test->merger = merger_create(&test->fixture.options, diagnose);
 	row_topic_create(&test->topic, 1, 0);
 	merger_advance(test->merger, START_MS);
 	*state = test;

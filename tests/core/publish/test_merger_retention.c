@@ -18,7 +18,7 @@ static int setup(void **state)
 {
 	struct stage *stage = calloc(1, sizeof(*stage));
 	fixture_create(&stage->fixture);
-	stage->merger = merger_create(&stage->fixture.options);
+	stage->merger = merger_create(&stage->fixture.options, diagnose);
 	row_topic_create(&stage->topic, 1, 0);
 	*state = stage;
 	return 0;

@@ -23,6 +23,7 @@ static struct row make_row(void)
 		.currency = TEXT("USD"),
 		.from_ms = START_MS,
 		.to_ms = START_MS + AN_HOUR_MS,
+		.judgement = {RUNG_NONE, DIAGNOSIS_NONE},
 	};
 	for (int i = 0; i < ROW_TIME_COUNT; i++)
 		row.times_ms[i] = -1;
@@ -100,6 +101,8 @@ static void test_absent_is_null(void **state)
 	row.times_ms[ROW_CLOSE_TIME_P90] = 12345;
 	assert_shows(&row, ",\"response_p50\":0,\"response_p90\":null,");
 	assert_shows(&row, ",\"close_time_p90\":12.345,");
+	row.judgement = (struct judgement){RUNG_REPLY, DIAGNOSIS_TOO_LITTLE_DATA};
+	assert_shows(&row, ",\"weakest_rung\":\"reply\",\"diagnosis\":\"too_little_data\"}");
 }
 
 static void test_head(void **state)
