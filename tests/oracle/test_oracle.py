@@ -14,6 +14,7 @@ from compare import differences  # noqa: E402
 from config import config_from  # noqa: E402
 from decode import Event, decode_line, micros, time_ms  # noqa: E402
 from decode import Number, Reject  # noqa: E402
+from diagnosis import SUMMED, Diagnoses, wilson  # noqa: E402
 from feed import make_feed  # noqa: E402
 from ladder_oracle import replay  # noqa: E402
 from rows import COUNTS, decimal, nearest_rank, ratio, row_key  # noqa: E402
@@ -262,6 +263,48 @@ class Section7(unittest.TestCase):
             self.assertEqual(micros(value), want)
         for value in ("-1", "+1", ".5", "1.", "0x1", "1,5", " 1", True, "1000000000000.000001"):
             self.assertRaises(Reject, micros, value)
+
+
+class Section8(unittest.TestCase):
+    def days_of(self, days, **settings):
+        """Ads `a` and `b` with 10 conversations on each day, those at `a` without a reply."""
+        events = []
+        for number, day in enumerate(days):
+            for person in range(10):
+                for ad in "ab":
+                    user = f"{ad}{person} of {number}"
+                    events += [said(f"{day}d{person}m", ad=ad, user=user),
+                               answered(f"{day}d{person}m1s", user=user)]
+                    if ad == "b":
+                        events.append(said(f"{day}d{person}m2s", user=user))
+        return rows_of(events, diagnosis={"min_volume": 5, **settings})
+
+    def test_wilson(self):
+        low, high = wilson(500, 1000)
+        self.assertAlmostEqual(low, 0.44825979937419, 12)
+        self.assertAlmostEqual(high, 0.55174020062618, 12)
+        self.assertAlmostEqual(wilson(0, 30)[1], 3.29**2 / (30 + 3.29**2), 12)
+        self.assertEqual(wilson(40, 30), wilson(30, 30))
+
+    def test_the_norm_of_a_day_are_the_days_that_end_in_the_28_up_to_its_end(self):
+        def day(number):
+            return Span("bucket", "1d", number * 24 * HOUR_MS, (number + 1) * 24 * HOUR_MS)
+        diagnoses = Diagnoses(config_from({}), {}, {})
+        diagnoses.accounts["event", "x", "bucket", "1d"] = [
+            (day(number), {**dict.fromkeys(SUMMED, 0), "replies": 10**number}) for number in range(31)]
+        for number, want in ((0, "1"), (27, "1" * 28), (28, "1" * 28 + "0"), (30, "1" * 28 + "000")):
+            self.assertEqual(diagnoses.norm_sums("event", "x", day(number))["replies"], int(want))
+
+    def test_words(self):
+        rows = self.days_of([0, 1, 2])
+        self.assertEqual(whole_row(rows, "a")["diagnosis"], "fix_first_response")
+        self.assertEqual(whole_row(rows, "a")["weakest_rung"], "reply")
+        self.assertEqual((whole_row(rows, "b")["diagnosis"], whole_row(rows, "b")["weakest_rung"]),
+                         ("healthy", None))
+        account = whole_row(rows, "account:default")
+        self.assertEqual((account["diagnosis"], account["weakest_rung"]), ("too_little_data", None))
+        account = whole_row(self.days_of([0], norms={"reply": 0.6}), "account:default")
+        self.assertEqual((account["diagnosis"], account["weakest_rung"]), ("healthy", "reply"))
 
 
 class Tools(unittest.TestCase):

@@ -62,6 +62,8 @@ static void create(struct model *model, uint64_t seed, unsigned full_percent)
 	options->window_count = 0;
 	fixture_add_window(options, "1h", AN_HOUR_MS, MINUTE_MS, 5 * SECOND_MS);
 	fixture_add_window(options, "7d", 7 * DAY_MS, 6 * AN_HOUR_MS, MINUTE_MS);
+	options->diagnosis = (struct diagnosis_options){.min_volume = 1 + (uint32_t)seed % 3 * 4,
+							.drop_micros = 10000};
 	model->random.state = seed;
 	model->merger = merger_create(options, diagnose);
 	row_topic_create(&model->topic, seed, full_percent);
@@ -157,6 +159,18 @@ static struct entity_ref ref_of_ad(int ad)
 	return (struct entity_ref){LEVEL_AD, ad == ORGANIC, slice_from(ads[ad])};
 }
 
+/* Rates of all sizes, on which diagnoses hang: no row holds something only because of them. */
+static void add_judged(struct pane *pane, const struct said *said)
+{
+	pane_add(pane, SLOT_conversations, 5 * said->clicks);
+	pane_add(pane, SLOT_qualified, said->click_cost);
+	pane_add(pane, SLOT_cohort_qualified, 4 * said->replies);
+	pane_add(pane, SLOT_handoffs, said->click_cost / 2);
+	pane_add(pane, SLOT_cohort_handoffs, said->click_cost);
+	pane_add(pane, SLOT_customers, said->replies);
+	pane_add(pane, SLOT_cohort_customers, said->cohort_replies);
+}
+
 static void say_ad(struct model *model)
 {
 	int task = below(model, TASK_COUNT), ad = below(model, AD_COUNT), span = below(model, SPAN_COUNT);
@@ -171,6 +185,7 @@ static void say_ad(struct model *model)
 	pane_add(&pane, SLOT_replies, said.replies);
 	pane_add(&pane, SLOT_cohort_replies, said.cohort_replies);
 	pane_add(&pane, slot_of_bin(HISTOGRAM_RESPONSE, BASIS_EVENT, 7), said.replies);
+	add_judged(&pane, &said);
 	put(model, task, ref_of_ad(ad), span, &pane, said.people);
 	pane_clear(&pane);
 	if (span_is_of(span, zone_of(model, ad)))
