@@ -134,6 +134,12 @@ struct merger {
 	struct row_text text;
 };
 
+/* Sums wrap, as those of panes do: what was added can be taken back exactly. */
+static inline int64_t wrap_add(int64_t sum, int64_t delta, int64_t sign)
+{
+	return (int64_t)((uint64_t)sum + (uint64_t)delta * (uint64_t)sign);
+}
+
 /* ENTITY_NONE: not there */
 uint32_t entity_find(const struct merger *merger, enum level level, struct slice id);
 uint32_t entity_intern(struct merger *merger, struct entity_ref ref);

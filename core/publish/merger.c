@@ -37,12 +37,6 @@ struct difference {
 	int64_t amounts[AMOUNT_COUNT];
 };
 
-/* Sums wrap, as those of panes do: what was added can be taken back exactly. */
-static int64_t wrap_add(int64_t sum, int64_t delta, int64_t sign)
-{
-	return (int64_t)((uint64_t)sum + (uint64_t)delta * (uint64_t)sign);
-}
-
 static void cell_add(struct merger *merger, struct cell *cell, const struct difference *difference,
 		     int64_t sign)
 {

@@ -123,7 +123,7 @@ static void add_span(struct norm_table *table, const struct norm_span *span)
 	*place = *span;
 	for (int basis = 0; table->count > 1 && basis < BASIS_COUNT; basis++)
 		for (int i = 0; i < JUDGED_COUNT; i++)
-			place->sums[basis][i] += place[-1].sums[basis][i];
+			place->sums[basis][i] = wrap_add(place->sums[basis][i], place[-1].sums[basis][i], 1);
 }
 
 static void make_table(struct norm_table *table, const struct cell_list *list, enum spend_source spend_from)
@@ -175,7 +175,7 @@ static void get_norm_of_bucket(const struct norm_table *table, int64_t to_ms, en
 	size_t end = count_until(table, to_ms), begin = count_until(table, to_ms - NORM_MS);
 	for (int i = 0; i < JUDGED_COUNT; i++) {
 		counts[i] = end ? table->spans[end - 1].sums[basis][i] : 0;
-		counts[i] -= begin ? table->spans[begin - 1].sums[basis][i] : 0;
+		counts[i] = wrap_add(counts[i], begin ? table->spans[begin - 1].sums[basis][i] : 0, -1);
 	}
 }
 
