@@ -127,7 +127,7 @@ static struct cell *create_cell(struct merger *merger, uint32_t entity, const st
 	struct cell *cell = allocate(1, sizeof(*cell));
 	cell->entity = entity;
 	cell->span = *span;
-	cell->judged_by = ENTITY_NONE;
+	cell->judged = JUDGED_NONE;
 	for (int basis = 0; basis < BASIS_COUNT; basis++)
 		cell->is_published[basis] = merger->is_published_expected;
 	return cell;

@@ -26,6 +26,7 @@ struct part {
 
 struct cell {
 	uint32_t entity;
+	uint32_t judged; /* its place in merger->judged, JUDGED_NONE */
 	struct span span;
 	struct pane sums;
 	int64_t people;
@@ -35,10 +36,6 @@ struct cell {
 	bool is_waiting;                /* stands in a list of waiting cells */
 	bool is_published[BASIS_COUNT]; /* the last row out held something */
 	bool is_settled[BASIS_COUNT];   /* the last row out said so */
-	struct judgement said[BASIS_COUNT]; /* by the last row out */
-	uint32_t judged_by;                 /* see norms.h */
-	struct cell *judged_next;
-	struct cell *judged_previous;
 };
 
 struct cell_list {
@@ -90,6 +87,24 @@ struct waiting {
 
 enum { WAITING_HISTORY = WINDOW_COUNT_MAX, WAITING_COUNT };
 
+enum { JUDGED_NONE = UINT32_MAX };
+
+/* A cell in the list of its account: see norms.h. Few cells are; so it is not kept in them. */
+struct judged_cell {
+	struct cell *cell; /* NULL: free */
+	uint32_t account;
+	uint32_t next; /* JUDGED_NONE: the last; of the free ones, too */
+	uint32_t previous;
+	struct judgement said[BASIS_COUNT]; /* by the last rows out */
+};
+
+struct judged_cells {
+	struct judged_cell *cells;
+	uint32_t count;
+	uint32_t capacity;
+	uint32_t first_free;
+};
+
 struct account_list {
 	uint32_t *accounts;
 	size_t count;
@@ -118,6 +133,7 @@ struct merger {
 	judge_row *judge;
 	size_t norm_window; /* norms_find_window */
 	struct renewal renewal;
+	struct judged_cells judged;
 	struct entity *entities;
 	uint32_t entity_count;
 	uint32_t entity_capacity;

@@ -12,6 +12,7 @@ struct merger *merger_create(const struct options *options, judge_row *judge)
 	merger->options = options;
 	merger->judge = judge;
 	merger->norm_window = norms_find_window(options);
+	merger->judged.first_free = JUDGED_NONE;
 	merger->now_ms = merger->frozen_at_ms = TIME_NONE;
 	merger->settle_due_ms = INT64_MAX;
 	return merger;

@@ -87,6 +87,7 @@ static bool send(struct row_text *text, const struct row *row, merger_row_sink *
 static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_sink *sink, void *ctx,
 			 size_t *count)
 {
+	struct judgement said[BASIS_COUNT] = {0};
 	norms_prepare(merger, cell);
 	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
 		struct row row = make_row(merger, cell, basis);
@@ -98,12 +99,12 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 			return false;
 		cell->is_published[basis] = !is_empty;
 		cell->is_settled[basis] = row.is_settled;
-		cell->said[basis] = row.judgement;
+		said[basis] = row.judgement;
 		if (cell->span.kind != SPAN_WINDOW && !row.is_settled)
 			cell_note_unsettled(merger, cell, basis);
 		++*count;
 	}
-	norms_keep(merger, cell);
+	norms_keep(merger, cell, said);
 	return true;
 }
 

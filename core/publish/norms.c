@@ -28,8 +28,8 @@ struct norms {
 	struct norm_table hours;
 	struct norm_table days;
 	int64_t window_medians[WINDOW_COUNT_MAX];
-	struct cell *first; /* judged */
-	struct cell *last;
+	uint32_t first; /* judged */
+	uint32_t last;
 	size_t judged_count;
 	size_t left; /* of them in the renewal under way, from the first */
 };
@@ -40,6 +40,7 @@ struct norms *norms_create(enum spend_source spend_from)
 	CHECK(norms);
 	norms->spend_from = spend_from;
 	norms->is_stale = true;
+	norms->first = norms->last = JUDGED_NONE;
 	return norms;
 }
 
@@ -321,33 +322,51 @@ struct judgement norms_judge(const struct merger *merger, const struct cell *cel
 
 /* ---- Lists of judged cells ---- */
 
-static void unlink_cell(struct merger *merger, struct cell *cell)
+static uint32_t take_place(struct judged_cells *judged)
 {
-	struct norms *norms = merger->entities[cell->judged_by].norms;
-	if (cell->judged_previous)
-		cell->judged_previous->judged_next = cell->judged_next;
-	else
-		norms->first = cell->judged_next;
-	if (cell->judged_next)
-		cell->judged_next->judged_previous = cell->judged_previous;
-	else
-		norms->last = cell->judged_previous;
-	cell->judged_previous = cell->judged_next = NULL;
-	cell->judged_by = ENTITY_NONE;
+	uint32_t at = judged->first_free;
+	if (at != JUDGED_NONE) {
+		judged->first_free = judged->cells[at].next;
+		return at;
+	}
+	if (judged->count == judged->capacity) {
+		judged->capacity = judged->capacity ? 2 * judged->capacity : 64;
+		judged->cells = realloc(judged->cells, judged->capacity * sizeof(*judged->cells));
+		CHECK(judged->cells);
+	}
+	return judged->count++;
+}
+
+static void link_last(struct merger *merger, uint32_t at)
+{
+	struct judged_cell *cells = merger->judged.cells;
+	struct norms *norms = merger->entities[cells[at].account].norms;
+	cells[at].next = JUDGED_NONE;
+	cells[at].previous = norms->last;
+	*(norms->last == JUDGED_NONE ? &norms->first : &cells[norms->last].next) = at;
+	norms->last = at;
+	norms->judged_count++;
+}
+
+static void unlink_at(struct merger *merger, uint32_t at)
+{
+	struct judged_cell *cells = merger->judged.cells, *gone = &cells[at];
+	struct norms *norms = merger->entities[gone->account].norms;
+	*(gone->previous == JUDGED_NONE ? &norms->first : &cells[gone->previous].next) = gone->next;
+	*(gone->next == JUDGED_NONE ? &norms->last : &cells[gone->next].previous) = gone->previous;
 	norms->judged_count--;
 }
 
-static void link_last(struct merger *merger, struct cell *cell, uint32_t account)
+void norms_drop(struct merger *merger, struct cell *cell)
 {
-	struct norms *norms = merger->entities[account].norms;
-	cell->judged_by = account;
-	cell->judged_previous = norms->last;
-	if (norms->last)
-		norms->last->judged_next = cell;
-	else
-		norms->first = cell;
-	norms->last = cell;
-	norms->judged_count++;
+	struct judged_cells *judged = &merger->judged;
+	uint32_t at = cell->judged;
+	if (at == JUDGED_NONE)
+		return;
+	unlink_at(merger, at);
+	judged->cells[at] = (struct judged_cell){.next = judged->first_free};
+	judged->first_free = at;
+	cell->judged = JUDGED_NONE;
 }
 
 static void list_stale(struct merger *merger, uint32_t account)
@@ -384,33 +403,33 @@ static bool is_kept(const struct merger *merger, const struct cell *cell)
 	       is_judged(merger, cell) && has_whole_norm(merger, &cell->span);
 }
 
-void norms_keep(struct merger *merger, struct cell *cell)
+void norms_keep(struct merger *merger, struct cell *cell, const struct judgement said[BASIS_COUNT])
 {
+	struct judged_cells *judged = &merger->judged;
 	uint32_t account = is_kept(merger, cell) ? account_of(merger, cell->entity) : ENTITY_NONE;
-	if (account == cell->judged_by)
-		return;
-	norms_drop(merger, cell);
+	if (cell->judged != JUDGED_NONE && judged->cells[cell->judged].account != account)
+		norms_drop(merger, cell);
 	if (account == ENTITY_NONE)
 		return;
-	link_last(merger, cell, account);
-	list_stale(merger, account);
-}
-
-void norms_drop(struct merger *merger, struct cell *cell)
-{
-	if (cell->judged_by != ENTITY_NONE)
-		unlink_cell(merger, cell);
+	if (cell->judged == JUDGED_NONE) {
+		cell->judged = take_place(judged);
+		judged->cells[cell->judged] = (struct judged_cell){.cell = cell, .account = account};
+		link_last(merger, cell->judged);
+		list_stale(merger, account);
+	}
+	memcpy(judged->cells[cell->judged].said, said, sizeof(judged->cells[cell->judged].said));
 }
 
 /* ---- Renewal ---- */
 
-static bool says_something_else(struct merger *merger, const struct cell *cell)
+static bool says_something_else(struct merger *merger, const struct judged_cell *judged)
 {
+	const struct cell *cell = judged->cell;
 	norms_prepare(merger, cell);
 	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
 		struct judgement now = norms_judge(merger, cell, basis);
-		if (cell->is_published[basis] && (now.weakest != cell->said[basis].weakest ||
-						  now.diagnosis != cell->said[basis].diagnosis))
+		if (cell->is_published[basis] && (now.weakest != judged->said[basis].weakest ||
+						  now.diagnosis != judged->said[basis].diagnosis))
 			return true;
 	}
 	return false;
@@ -419,13 +438,15 @@ static bool says_something_else(struct merger *merger, const struct cell *cell)
 /* The first cell of the list goes to its end, or out of it. */
 static void judge_first_again(struct merger *merger, struct norms *norms)
 {
-	struct cell *cell = norms->first;
-	uint32_t account = cell->judged_by;
-	unlink_cell(merger, cell);
-	if (!is_kept(merger, cell))
+	uint32_t at = norms->first;
+	struct cell *cell = merger->judged.cells[at].cell;
+	if (!is_kept(merger, cell)) {
+		norms_drop(merger, cell);
 		return;
-	link_last(merger, cell, account);
-	if (!cell->is_waiting && says_something_else(merger, cell))
+	}
+	unlink_at(merger, at);
+	link_last(merger, at);
+	if (!cell->is_waiting && says_something_else(merger, &merger->judged.cells[at]))
 		cell_wait(merger, cell);
 }
 
@@ -444,11 +465,11 @@ static size_t renew_account(struct merger *merger, uint32_t account, size_t turn
 	struct norms *norms = merger->entities[account].norms;
 	if (!merger->renewal.has_begun_account)
 		begin_account(merger, account);
-	for (; norms->left > 0 && norms->first && turn > 0; turn--) {
+	for (; norms->left > 0 && norms->first != JUDGED_NONE && turn > 0; turn--) {
 		norms->left--;
 		judge_first_again(merger, norms);
 	}
-	if (norms->left == 0 || !norms->first) {
+	if (norms->left == 0 || norms->first == JUDGED_NONE) {
 		merger->renewal.has_begun_account = false;
 		merger->renewal.done++;
 	}
@@ -493,15 +514,19 @@ void norms_renewal_destroy(struct merger *merger)
 	free(merger->renewal.stale.accounts);
 	free(merger->renewal.accounts.accounts);
 	free(merger->renewal.counts);
+	free(merger->judged.cells);
 }
 
 void norms_check(const struct merger *merger, uint32_t account)
 {
 	const struct norms *norms = merger->entities[account].norms;
 	size_t count = 0;
-	const struct cell *previous = NULL;
-	for (const struct cell *cell = norms->first; cell; previous = cell, cell = cell->judged_next) {
-		CHECK(cell->judged_by == account && cell->judged_previous == previous);
+	uint32_t previous = JUDGED_NONE;
+	for (uint32_t at = norms->first; at != JUDGED_NONE; at = merger->judged.cells[at].next) {
+		const struct judged_cell *judged = &merger->judged.cells[at];
+		CHECK(judged->cell->judged == at && judged->account == account);
+		CHECK(judged->previous == previous);
+		previous = at;
 		count++;
 	}
 	CHECK(norms->last == previous && norms->judged_count == count);

@@ -18,8 +18,8 @@
  * the last ones after everything is quiet are exact. Rows whose 28 days began more than `retention` ago are
  * left as they are: a part of their norm may be forgotten.
  *
- * Every judged cell of an account is in its list, once: cell->judged_by is the account, ENTITY_NONE of
- * others. One thread, but for norms_judge. */
+ * Every judged cell of an account is in its list, once. norms_check says the same in code.
+ * One thread, but for norms_judge. */
 #ifndef LADDER_PUBLISH_NORMS_H
 #define LADDER_PUBLISH_NORMS_H
 
@@ -42,9 +42,9 @@ void norms_prepare_all(struct merger *merger);
 /* What is to be said of a row of the cell. Any threads at a time, while nothing changes the merger. */
 struct judgement norms_judge(const struct merger *merger, const struct cell *cell, enum basis basis);
 
-/* The rows of the cell went out, with the judgements that it holds: they are judged again when the norm
- * changes, if it matters to them. */
-void norms_keep(struct merger *merger, struct cell *cell);
+/* The rows of the cell went out, and said this: they are judged again when the norm changes, if it matters to
+ * them. */
+void norms_keep(struct merger *merger, struct cell *cell, const struct judgement said[BASIS_COUNT]);
 /* Never again; the cell may go. */
 void norms_drop(struct merger *merger, struct cell *cell);
 
