@@ -17,6 +17,7 @@
 
 enum config_clock { CONFIG_CLOCK_WALL, CONFIG_CLOCK_EVENT };
 enum config_format { CONFIG_FORMAT_LADDER };
+enum config_on_gap { CONFIG_ON_GAP_STOP, CONFIG_ON_GAP_SKIP };
 enum config_dead_letters { CONFIG_DEAD_LETTERS_KEEP, CONFIG_DEAD_LETTERS_REDACT };
 
 struct config_property {

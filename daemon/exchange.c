@@ -86,7 +86,7 @@ int exchange_fd(const struct exchange *exchange)
 static bool start(struct exchange *exchange, int32_t partition, struct kafka_error *error)
 {
 	static const int64_t end = KAFKA_IN_END;
-	if (kafka_in_start_task(exchange->in, partition, &end, LISTEN_MS, error))
+	if (kafka_in_start_task(exchange->in, partition, &end, NULL, LISTEN_MS, error))
 		return true;
 	log_warn("the exchange between instances cannot be read yet", "why=%s",
 		 log_quoted(error->text).text);

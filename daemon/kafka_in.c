@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/base/hash.h"
 #include "daemon/kafka_in_place.h"
 #include "daemon/log.h"
 
@@ -102,6 +103,7 @@ static void kafka_in_open_queues(struct kafka_in *in, const struct kafka_in_opti
 		struct kafka_partition *partition = &in->partitions[i];
 		const char *topic = options->topics[i / in->task_count];
 		partition->task = options->tasks[i % in->task_count];
+		partition->trace.offset = -1;
 		partition->queue = rd_kafka_queue_get_partition(in->client.handle, topic, partition->task);
 		CHECK(partition->queue);
 		partition->topic_handle = rd_kafka_topic_new(in->client.handle, topic, NULL);
@@ -195,6 +197,11 @@ void kafka_in_destroy(struct kafka_in *in)
 
 /* ---- Reading ---- */
 
+uint64_t kafka_in_print(struct slice key, struct slice value)
+{
+	return hash_text(key) * UINT64_C(0x9e3779b97f4a7c15) ^ hash_text(value);
+}
+
 int kafka_in_fd(const struct kafka_in *in)
 {
 	return in->fd;
@@ -230,6 +237,8 @@ static void kafka_in_take_end(struct kafka_in *in, struct kafka_partition *parti
 {
 	if (partition->is_held)
 		return;
+	if (partition->trace.offset >= 0 && !kafka_in_place_check_trace(in, partition, offset, NULL))
+		return;
 	kafka_in_place_heal(in, partition);
 	partition->is_at_end = true;
 	if (offset > partition->position) {
@@ -247,6 +256,9 @@ static void kafka_in_take_record(struct kafka_in_drain *drain, const rd_kafka_me
 {
 	struct kafka_partition *partition = drain->partition;
 	if (partition->is_held)
+		return;
+	if (partition->trace.offset >= 0 &&
+	    !kafka_in_place_check_trace(drain->in, partition, message->offset, message))
 		return;
 	if (message->offset < partition->position) {
 		partition->counts.stale_count++;

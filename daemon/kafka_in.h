@@ -50,10 +50,19 @@ struct kafka_record {
 typedef void kafka_in_record_callback(void *ctx, const struct kafka_record *record);
 typedef void kafka_in_header_callback(void *ctx, const char *name, struct slice value);
 
+/* A record that was read before, by which a log is known again: one that was deleted and created anew has
+ * another one there, or none. */
+struct kafka_trace {
+	int64_t offset; /* below 0: nothing was read */
+	uint64_t print; /* kafka_in_print */
+};
+uint64_t kafka_in_print(struct slice key, struct slice value);
+
 /* What keeps a partition from being read. */
 enum kafka_problem_kind {
 	KAFKA_PROBLEM_NONE,
 	KAFKA_PROBLEM_GAP,     /* the log does not hold the offset; only kafka_in_seek goes on */
+	KAFKA_PROBLEM_FOREIGN, /* it holds another record where one was read before; the same */
 	KAFKA_PROBLEM_MISSING, /* no such topic or partition; goes on when it is there */
 	KAFKA_PROBLEM_DENIED,  /* no right to read; goes on when it is given */
 	KAFKA_PROBLEM_DAMAGED, /* a checksum does not match; read again every few seconds */
@@ -62,7 +71,7 @@ enum kafka_problem_kind {
 
 struct kafka_problem {
 	enum kafka_problem_kind kind;
-	int64_t wanted;      /* GAP: the offset asked for, and what the log holds: [log_start, log_end) */
+	int64_t wanted;      /* GAP, FOREIGN: the offset asked for; the log holds [log_start, log_end) */
 	int64_t log_start;
 	int64_t log_end;
 	char text[384];      /* one sentence that names topic and partition, "" for NONE */
@@ -92,8 +101,11 @@ size_t kafka_in_partition_count(const struct kafka_in *in);
 must_check bool kafka_in_start(struct kafka_in *in, const int64_t *offsets, int timeout_ms,
 			       struct kafka_error *error);
 
-/* The same for one task: its inputs start at `offsets` (by input), the other tasks read on. */
-must_check bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets, int timeout_ms,
+/* The same for one task: its inputs start at `offsets` (by input), the other tasks read on. `traces` (by
+ * input, or NULL) are of records before them: one that is still there is looked at before anything is
+ * handed out, and if it is another one that is the partition's problem FOREIGN. */
+must_check bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets,
+				    const struct kafka_trace *traces, int timeout_ms,
 				    struct kafka_error *error);
 
 /* The task is not read any more, and nothing of it comes out until it is started again. */

@@ -105,6 +105,32 @@ void kafka_in_place_error(struct kafka_in *in, struct kafka_partition *partition
 	}
 }
 
+bool kafka_in_place_check_trace(struct kafka_in *in, struct kafka_partition *partition, int64_t offset,
+				const rd_kafka_message_t *message)
+{
+	struct kafka_trace trace = partition->trace;
+	if (message && offset < trace.offset)
+		return false; /* of before a seek */
+	partition->trace.offset = -1;
+	partition->position = partition->behind_trace;
+	if (!message || offset > trace.offset)
+		return true; /* deleted meanwhile: nothing to compare */
+	const struct slice key = {message->key, message->key ? message->key_len : 0};
+	const struct slice value = {message->payload, message->payload ? message->len : 0};
+	if (kafka_in_print(key, value) == trace.print)
+		return false;
+	char what[256];
+	snprintf(what, sizeof what, "the record at offset %" PRId64 " is another one than was read there: "
+		 "the topic was created anew; nothing of it is read unasked, the stored state belongs to "
+		 "another log", trace.offset);
+	kafka_in_place_set_problem(partition, KAFKA_PROBLEM_FOREIGN, what);
+	size_t at = (size_t)(partition - in->partitions);
+	partition->problem.log_start = in->start_offsets[at];
+	partition->problem.log_end = in->end_offsets[at];
+	kafka_in_place_hold(in, partition, 0);
+	return false;
+}
+
 /* ---- Moving ---- */
 
 void kafka_in_place_wake(struct kafka_in *in)
@@ -176,6 +202,7 @@ bool kafka_in_seek(struct kafka_in *in, size_t input, int32_t task, int64_t offs
 	CHECK(offset >= 0);
 	struct kafka_partition *partition = &in->partitions[kafka_in_index(in, input, task)];
 	partition->position = offset;
+	partition->trace.offset = -1;
 	partition->problem = (struct kafka_problem){.kind = KAFKA_PROBLEM_NONE};
 	kafka_in_place_set_retry(in, partition, 0);
 	rd_kafka_resp_err_t code = kafka_in_place_move(in, partition);
@@ -238,7 +265,20 @@ static bool kafka_in_place_ask(struct kafka_in *in, size_t at, int64_t until_ms,
 	return !code;
 }
 
-static bool kafka_in_place_begin(struct kafka_in *in, size_t at, int64_t offset, struct kafka_error *error)
+/* Reads from the trace on, where the log still holds it. */
+static void kafka_in_place_look_back(struct kafka_in *in, size_t at, struct kafka_trace trace)
+{
+	struct kafka_partition *partition = &in->partitions[at];
+	partition->trace.offset = -1;
+	if (trace.offset < in->start_offsets[at] || trace.offset < 0 || trace.offset >= partition->position)
+		return;
+	partition->trace = trace;
+	partition->behind_trace = partition->position;
+	partition->position = trace.offset;
+}
+
+static bool kafka_in_place_begin(struct kafka_in *in, size_t at, int64_t offset, struct kafka_trace trace,
+				 struct kafka_error *error)
 {
 	struct kafka_partition *partition = &in->partitions[at];
 	CHECK(offset >= 0 || offset == KAFKA_IN_BEGINNING || offset == KAFKA_IN_END);
@@ -248,11 +288,14 @@ static bool kafka_in_place_begin(struct kafka_in *in, size_t at, int64_t offset,
 			      offset == KAFKA_IN_END ? in->end_offsets[at] : in->start_offsets[at];
 	if (!kafka_in_place_holds(partition, in->start_offsets[at], in->end_offsets[at]))
 		return true;
+	kafka_in_place_look_back(in, at, trace);
 	rd_kafka_resp_err_t code = kafka_in_place_move(in, partition);
 	if (code)
 		kafka_in_place_explain(in, partition, code, error);
 	return !code;
 }
+
+static const struct kafka_trace no_trace = {.offset = -1};
 
 bool kafka_in_start(struct kafka_in *in, const int64_t *offsets, int timeout_ms, struct kafka_error *error)
 {
@@ -261,20 +304,21 @@ bool kafka_in_start(struct kafka_in *in, const int64_t *offsets, int timeout_ms,
 		if (!kafka_in_place_ask(in, i, until_ms, error))
 			return false;
 	for (size_t i = 0; i < in->partition_count; i++)
-		if (!kafka_in_place_begin(in, i, offsets[i], error))
+		if (!kafka_in_place_begin(in, i, offsets[i], no_trace, error))
 			return false;
 	return true;
 }
 
-bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets, int timeout_ms,
-			 struct kafka_error *error)
+bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets,
+			 const struct kafka_trace *traces, int timeout_ms, struct kafka_error *error)
 {
 	int64_t until_ms = kafka_now_ms() + timeout_ms;
 	for (size_t i = 0; i < in->input_count; i++)
 		if (!kafka_in_place_ask(in, kafka_in_index(in, i, task), until_ms, error))
 			return false;
 	for (size_t i = 0; i < in->input_count; i++)
-		if (!kafka_in_place_begin(in, kafka_in_index(in, i, task), offsets[i], error))
+		if (!kafka_in_place_begin(in, kafka_in_index(in, i, task), offsets[i],
+					  traces ? traces[i] : no_trace, error))
 			return false;
 	return true;
 }

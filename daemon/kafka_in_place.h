@@ -21,6 +21,8 @@ struct kafka_partition {
 	bool is_paused;
 	bool is_at_end;
 	int64_t position;     /* offset of the next record */
+	struct kafka_trace trace; /* looked for before anything is handed out; offset -1: no more */
+	int64_t behind_trace; /* the position when it was found, or cannot be */
 	int64_t retry_at_ms;  /* when to look again at what it is held for; 0: never */
 	struct kafka_in_counts counts;
 	struct kafka_problem problem;
@@ -48,6 +50,11 @@ struct kafka_in {
 /* An error that came in place of a record. */
 void kafka_in_place_error(struct kafka_in *in, struct kafka_partition *partition,
 			  const rd_kafka_message_t *message);
+
+/* A record or the end came at this offset while the trace is looked for; `message` is NULL for the end.
+ * True: the record is to be handed out. */
+bool kafka_in_place_check_trace(struct kafka_in *in, struct kafka_partition *partition, int64_t offset,
+				const rd_kafka_message_t *message);
 
 /* A record or the end came: what was wrong is over. */
 void kafka_in_place_heal(struct kafka_in *in, struct kafka_partition *partition);

@@ -61,11 +61,19 @@ static int64_t stream_time(struct worker *worker)
 	return atomic_load_explicit(now_ms, memory_order_relaxed);
 }
 
+/* What stands before a gap goes on only when somebody has decided: nothing waits for that. */
+static bool is_input_caught_up(const struct worker_task *task, size_t input)
+{
+	const struct kafka_in *in = task->worker->in;
+	enum kafka_problem_kind problem = kafka_in_problem(in, input, (int32_t)task->number)->kind;
+	return kafka_in_position(in, input, (int32_t)task->number) >= task->inputs[input].caught_up ||
+	       problem == KAFKA_PROBLEM_GAP || problem == KAFKA_PROBLEM_FOREIGN;
+}
+
 static bool is_task_caught_up(const struct worker_task *task)
 {
-	const struct worker *worker = task->worker;
-	for (size_t i = 0; i < worker->input_count; i++)
-		if (kafka_in_position(worker->in, i, (int32_t)task->number) < task->inputs[i].caught_up)
+	for (size_t i = 0; i < task->worker->input_count; i++)
+		if (!is_input_caught_up(task, i))
 			return false;
 	return true;
 }
@@ -450,6 +458,7 @@ bool worker_join(struct worker *worker)
 static void close_task(struct worker_task *task)
 {
 	free(task->inputs);
+	buffer_destroy(&task->traces);
 	if (task->commit)
 		commit_destroy(task->commit);
 	if (task->task)

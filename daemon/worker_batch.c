@@ -221,4 +221,10 @@ void worker_batch_end(struct worker_batch *batch)
 	for (size_t i = 0; i < batch->record_count; i++)
 		if (batch->records[i].dead_count)
 			bury(batch, &batch->records[i]);
+	if (batch->record_count == 0)
+		return;
+	const struct batch_record *last = &batch->records[batch->record_count - 1];
+	batch->task->inputs[batch->input].trace = (struct kafka_trace){
+		last->offset, kafka_in_print(part(last, last->has_key, 0, last->key_len),
+					     part(last, last->has_value, last->key_len, last->value_len))};
 }

@@ -14,6 +14,36 @@ static const char *topic_of(const struct worker *worker, size_t input)
 	return worker_config(worker)->kafka.inputs.items[input].topic;
 }
 
+/* Goes on where the log begins now. Of a log that was created anew nothing was read yet, so nothing of it is
+ * missing; what was missing in the old one nobody can say. */
+static void skip_gap(struct worker_task *task, size_t input, const struct kafka_problem *problem)
+{
+	struct worker *worker = task->worker;
+	struct worker_input *read = input_of(task, input);
+	struct kafka_error error;
+	bool is_same_log = problem->kind == KAFKA_PROBLEM_GAP && problem->wanted < problem->log_start;
+	const struct worker_gap gap = {
+		.offset_count = read->gap.offset_count +
+				(is_same_log ? (uint64_t)(problem->log_start - problem->wanted) : 0),
+		.from = problem->wanted,
+		.to = is_same_log ? problem->log_start : problem->wanted,
+	};
+	int64_t log_start = problem->log_start;
+	if (!kafka_in_seek(worker->in, input, (int32_t)task->number, log_start, &error)) {
+		log_warn("a gap cannot be skipped yet", "why=%s", log_quoted(error.text).text);
+		return;
+	}
+	log_error("a gap in the log is skipped: what was there is missing in the numbers",
+		  "topic=%s partition=%" PRIu32 " from=%" PRId64 " to=%" PRId64 " goes_on_at=%" PRId64
+		  " missing=%" PRIu64 " new_log=%s",
+		  topic_of(worker, input), task->number, gap.from, gap.to, log_start, gap.offset_count,
+		  is_same_log ? "no" : "yes");
+	read->gap = gap;
+	read->offset = log_start;
+	read->trace.offset = -1;
+	task->is_dirty = true;
+}
+
 static void log_problem(struct worker_task *task, size_t input)
 {
 	struct worker *worker = task->worker;
@@ -23,6 +53,9 @@ static void log_problem(struct worker_task *task, size_t input)
 		log_error("a partition cannot be read", "topic=%s partition=%" PRIu32 " why=%s",
 			  topic_of(worker, input), task->number, log_quoted(problem->text).text);
 	input_of(task, input)->is_problem_logged = is_problem;
+	bool is_gap = problem->kind == KAFKA_PROBLEM_GAP || problem->kind == KAFKA_PROBLEM_FOREIGN;
+	if (is_gap && worker_config(worker)->kafka.on_gap == CONFIG_ON_GAP_SKIP)
+		skip_gap(task, input, problem);
 }
 
 /* How far a task may be ahead of the others, in event time: well within `lateness`. */

@@ -22,9 +22,18 @@ enum task_state {
 	TASK_FAILED /* the daemon ends */
 };
 
+/* What of an input was skipped because Kafka no longer had it. */
+struct worker_gap {
+	uint64_t offset_count; /* in all */
+	int64_t from;          /* the last of them: [from, to) */
+	int64_t to;
+};
+
 /* One input of one task. */
 struct worker_input {
 	int64_t offset;    /* that is read next */
+	struct kafka_trace trace; /* of the record that was read last */
+	struct worker_gap gap;
 	int64_t caught_up; /* where the log ended when the task was taken over */
 	int64_t empty_since; /* loop time since which it gives nothing, though its log goes on; 0: it does */
 	bool is_problem_logged;
@@ -49,6 +58,7 @@ struct worker_task {
 	struct ledger_task *ledger;
 	struct worker_input *inputs;
 	struct restore_progress restore;
+	struct buffer traces;      /* as of the commit that is being made */
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */
 	bool is_commit_open;       /* pages are still being written to it */

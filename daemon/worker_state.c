@@ -68,8 +68,41 @@ static uint64_t next_term(uint64_t stored)
 	return stored < now ? now : stored + 1;
 }
 
-/* The meta: the greatest revision given out, the term of the owner, the number of partitions, then the task's
- * own page "m". */
+/* Of each input: the trace of what was read last, and what was skipped. */
+static void put_traces(const struct worker_task *task, struct buffer *out)
+{
+	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
+	buffer_put_unsigned(out, inputs->count);
+	for (size_t i = 0; i < inputs->count; i++) {
+		const struct worker_input *input = &task->inputs[i];
+		buffer_put_text(out, slice_from(inputs->items[i].topic));
+		buffer_put_signed(out, input->trace.offset);
+		buffer_put_unsigned(out, input->trace.print);
+		buffer_put_unsigned(out, input->gap.offset_count);
+		buffer_put_signed(out, input->gap.from);
+		buffer_put_signed(out, input->gap.to);
+	}
+}
+
+static void get_traces(struct worker_task *task, struct reader *reader)
+{
+	uint64_t count = reader_unsigned(reader);
+	for (uint64_t i = 0; i < count && !reader->failed; i++) {
+		struct worker_input *input = find_input(task, reader_text(reader));
+		struct kafka_trace trace = {.offset = reader_signed(reader)};
+		trace.print = reader_unsigned(reader);
+		struct worker_gap gap = {.offset_count = reader_unsigned(reader)};
+		gap.from = reader_signed(reader);
+		gap.to = reader_signed(reader);
+		if (!input)
+			continue;
+		input->trace = trace;
+		input->gap = gap;
+	}
+}
+
+/* The meta: the greatest revision given out, the term of the owner, the number of partitions, the traces,
+ * then the task's own page "m". */
 static bool take_meta(struct worker_task *task, struct slice meta)
 {
 	task->term = next_term(0);
@@ -79,6 +112,7 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	uint64_t revision = reader_unsigned(&reader);
 	uint64_t term = reader_unsigned(&reader);
 	task->restore.partition_count = reader_unsigned(&reader);
+	get_traces(task, &reader);
 	if (reader.failed)
 		return false;
 	task->term = next_term(term);
@@ -98,6 +132,8 @@ static void clear_task(struct worker_task *task)
 	task_confirm(task->task, worker->confirmed_ms);
 	for (size_t i = 0; i < worker->input_count; i++) {
 		task->inputs[i].offset = KAFKA_IN_BEGINNING;
+		task->inputs[i].trace = (struct kafka_trace){.offset = -1};
+		task->inputs[i].gap = (struct worker_gap){0};
 		task->inputs[i].empty_since = 0;
 	}
 }
@@ -197,6 +233,7 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 		buffer_put_unsigned(&meta, atomic_load_explicit(&shared->revision, memory_order_relaxed));
 		buffer_put_unsigned(&meta, task->term);
 		buffer_put_unsigned(&meta, shared->task_count);
+		buffer_put(&meta, task->traces.data, task->traces.len);
 		buffer_put(&meta, bytes.data, bytes.len);
 		commit_set_meta(task->commit, buffer_slice(&meta));
 		buffer_destroy(&meta);
@@ -212,6 +249,8 @@ static void begin_commit(struct worker_task *task)
 {
 	struct buffer vector = {0};
 	task->commit = commit_create();
+	task->traces.len = 0;
+	put_traces(task, &task->traces);
 	task_begin_commit(task->task, put_page, task);
 	put_vector(task, &vector);
 	commit_set_vector(task->commit, buffer_slice(&vector));

@@ -80,10 +80,14 @@ static bool begin_task(struct worker_task *task)
 {
 	struct worker *worker = task->worker;
 	int64_t offsets[worker->input_count];
+	struct kafka_trace traces[worker->input_count];
 	struct kafka_error error;
-	for (size_t i = 0; i < worker->input_count; i++)
+	for (size_t i = 0; i < worker->input_count; i++) {
 		offsets[i] = task->inputs[i].offset;
-	if (!kafka_in_start_task(worker->in, (int32_t)task->number, offsets, START_TIMEOUT_MS, &error)) {
+		traces[i] = task->inputs[i].trace;
+	}
+	if (!kafka_in_start_task(worker->in, (int32_t)task->number, offsets, traces, START_TIMEOUT_MS,
+				 &error)) {
 		log_warn("reading cannot begin yet", "why=%s", log_quoted(error.text).text);
 		if (error.fault == KAFKA_FAULT_DENIED && !worker->has_read)
 			worker_fail(worker, EXIT_NO_PERMISSION);

@@ -283,6 +283,13 @@ class Broker(Server):
                    for word in ("--config", f"{name.replace('_', '.')}={value}")]
         self.tool("kafka_admin", "--create", topic, "--partitions", partitions, *configs)
 
+    def delete_topic(self, topic):
+        self.tool("kafka_admin", "--delete", topic)
+
+    def delete_before(self, topic, partition, offset):
+        """What its retention does: the partition's log begins at this offset from now on."""
+        self.tool("kafka_admin", "--delete-before", offset, "--topic", topic, "--partition", partition)
+
     def produce(self, topic, file, *options):
         """The lines of an NDJSON file as records; options as kafka_admin's. Returns how many."""
         return int(self.tool("kafka_admin", "--produce", file, "--topic", topic, *options))

@@ -13,9 +13,11 @@
 static const char USAGE[] =
 	"usage: kafka_admin --brokers B --create T [--partitions N] [--config NAME=VALUE...]\n"
 	"       kafka_admin --brokers B --delete T\n"
+	"       kafka_admin --brokers B --delete-before OFFSET --topic T --partition P\n"
 	"       kafka_admin --brokers B --produce FILE --topic T [--key-field F1,F2... | --key K] [--whole]\n"
 	"                   [--partition P] [--header NAME=VALUE...] [--property NAME=VALUE...]\n"
 	"       kafka_admin --brokers B --produce FILE --topic T --records [--property NAME=VALUE...]\n"
+	"  --delete-before  the partition's log begins at this offset from now on\n"
 	"  --produce    one record a line, its value the line; FILE may be - for stdin\n"
 	"  --key-field  the key: the first of these fields that the line has (a text, or an integer)\n"
 	"  --whole      the whole file as one record\n"
@@ -28,6 +30,7 @@ struct request {
 	const char *brokers;
 	const char *create;
 	const char *delete;
+	const char *delete_before;
 	const char *produce;
 	const char *topic;
 	const char *key_fields;
@@ -94,12 +97,33 @@ static void topic_delete(rd_kafka_t *client, rd_kafka_queue_t *queue, const stru
 	rd_kafka_DeleteTopic_destroy(topic);
 }
 
+static void records_delete(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct request *request)
+{
+	rd_kafka_topic_partition_list_t *before = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(before, request->topic, request->partition)->offset =
+		strtoll(request->delete_before, NULL, 10);
+	rd_kafka_DeleteRecords_t *records = rd_kafka_DeleteRecords_new(before);
+	rd_kafka_DeleteRecords(client, &records, 1, NULL, queue);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TOOL_TIMEOUT_MS);
+	if (!event || rd_kafka_event_error(event))
+		tool_fail("%s: %s", request->topic, event ? rd_kafka_event_error_string(event) : "no answer");
+	const rd_kafka_topic_partition_list_t *done =
+		rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+	if (done->elems[0].err)
+		tool_fail("%s: %s", request->topic, rd_kafka_err2str(done->elems[0].err));
+	rd_kafka_event_destroy(event);
+	rd_kafka_DeleteRecords_destroy(records);
+	rd_kafka_topic_partition_list_destroy(before);
+}
+
 static int admin_run(const struct request *request)
 {
 	rd_kafka_t *client = tool_client(RD_KAFKA_PRODUCER, request->conf, request->brokers);
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
 	if (request->create)
 		topic_create(client, queue, request);
+	else if (request->delete_before)
+		records_delete(client, queue, request);
 	else
 		topic_delete(client, queue, request);
 	rd_kafka_queue_destroy(queue);
@@ -303,6 +327,7 @@ static bool option_take(struct request *request, int option)
 	case 'b': request->brokers = optarg; return true;
 	case 'c': request->create = optarg; return true;
 	case 'd': request->delete = optarg; return true;
+	case 'e': request->delete_before = optarg; return true;
 	case 'p': request->produce = optarg; return true;
 	case 't': request->topic = optarg; return true;
 	case 'f': request->key_fields = optarg; return true;
@@ -324,7 +349,7 @@ static bool request_parse(struct request *request, int argc, char **argv)
 		{"delete", required_argument, NULL, 'd'}, {"produce", required_argument, NULL, 'p'},
 		{"topic", required_argument, NULL, 't'}, {"key-field", required_argument, NULL, 'f'},
 		{"key", required_argument, NULL, 'k'}, {"whole", no_argument, NULL, 'w'},
-		{"records", no_argument, NULL, 'r'},
+		{"records", no_argument, NULL, 'r'}, {"delete-before", required_argument, NULL, 'e'},
 		{"partitions", required_argument, NULL, 'n'}, {"partition", required_argument, NULL, 'i'},
 		{"property", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 's'},
 		{"header", required_argument, NULL, 's'}, {0},
@@ -332,8 +357,10 @@ static bool request_parse(struct request *request, int argc, char **argv)
 	for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;)
 		if (!option_take(request, option))
 			return false;
-	int verb_count = !!request->create + !!request->delete + !!request->produce;
-	return request->brokers && verb_count == 1 && optind == argc && (!request->produce || request->topic);
+	int verb_count = !!request->create + !!request->delete + !!request->produce +
+			 !!request->delete_before;
+	bool needs_topic = request->produce || request->delete_before;
+	return request->brokers && verb_count == 1 && optind == argc && (!needs_topic || request->topic);
 }
 
 int main(int argc, char **argv)
