@@ -158,6 +158,11 @@ static bool begin_event(struct task *task, size_t input, const struct event *eve
 	}
 	struct task_entry *entry = &task->batch[task->batch_count++];
 	join_prepare(&task->join, event, series, safe_ms(task), &entry->event);
+	if (task->erased && task->erased->count && task_is_erased(task, &entry->event)) {
+		task->batch_count--;
+		verdict->class = CLASS_IGNORED;
+		return true;
+	}
 	join_prefetch(&task->join, &entry->event);
 	entry->cause_ms = task->max_ms;
 	entry->input = (uint32_t)input;

@@ -70,6 +70,7 @@ struct task_entry {
 
 struct task {
 	const struct options *options;
+	const struct erased *erased; /* borrowed; NULL: nobody */
 	struct people *people;
 	struct series_table series;
 	struct join join;
@@ -191,6 +192,18 @@ bool task_step_commit(struct task *task, size_t byte_count);
 void task_finish_commit(struct task *task);
 /* An ad's page, before its names or reports change. */
 void task_say_ad(struct task *task, uint32_t series);
+
+/* From now on the events of these people are ignored, up to their times, and what a restore brings back of
+ * them is left out. Those who are there go, and the clicks that they claimed; everything that is stored is
+ * written again by the commits that follow (task_is_rewriting), so that nothing of them stays there. Their
+ * part of the numbers stays. `erased` is borrowed. Returns how many went. */
+size_t task_set_erased(struct task *task, const struct erased *erased);
+bool task_is_erased(const struct task *task, const struct join_event *event);
+/* Whether a commit is wanted though nothing has changed. */
+static inline bool task_is_rewriting(const struct task *task)
+{
+	return people_is_rewriting(task->people);
+}
 
 /* Fills a new task with its pages: each by task_restore_page, in the order of task_compare_pages (of names
  * that end with NUL), then task_end_restore. False: a page cannot be, because it was written for other

@@ -135,7 +135,7 @@ static void check_kafka(struct check *check)
 	const char *const outputs[] = {
 		check->config->kafka.outputs.current, check->config->kafka.outputs.history,
 		check->config->kafka.outputs.alerts, check->config->kafka.outputs.dead,
-		check->config->kafka.outputs.exchange,
+		check->config->kafka.outputs.exchange, check->config->kafka.outputs.erased,
 	};
 	const char *topics[inputs->count];
 	struct kafka_error error;

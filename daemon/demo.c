@@ -116,6 +116,7 @@ static int start_broker(struct demo *demo)
 	for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
 		kafka_mock_create_topic(demo->mock, outputs[i], 1);
 	kafka_mock_create_topic(demo->mock, "ladder.exchange", EXCHANGE_PARTITION_COUNT);
+	kafka_mock_create_topic(demo->mock, "ladder.erased", 1);
 	return EXIT_DONE;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon/commands.h"
+#include "daemon/erasures.h"
 #include "daemon/exchange.h"
 #include "daemon/kafka_admin.h"
 #include "daemon/load_config.h"
@@ -30,6 +31,7 @@ struct run {
 	struct shared shared;
 	struct publisher *publisher;
 	struct kafka_group *group;
+	struct erasures *erasures;
 	struct worker **workers;
 	int32_t *tasks; /* ordered by worker */
 	size_t worker_count;
@@ -85,6 +87,7 @@ static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct ka
 		{run->config->kafka.outputs.history, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
 		{run->config->kafka.outputs.alerts, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
 		{run->config->kafka.outputs.dead, false, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
+		{run->config->kafka.outputs.erased, true, 1, KAFKA_ADMIN_DEFAULT, 0},
 		{run->config->kafka.outputs.exchange, false, EXCHANGE_PARTITION_COUNT, KAFKA_ADMIN_DEFAULT,
 		 EXCHANGE_RETENTION_MS},
 	};
@@ -254,6 +257,9 @@ static void wait_for_end(struct run *run)
 	struct kafka_error error;
 	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping)) {
 		watch_memory(run);
+		erasures_poll(run->erasures);
+		atomic_store_explicit(&run->shared.erased, erasures_current(run->erasures),
+				      memory_order_release);
 		if (!kafka_group_poll(run->group, WATCH_MS, &error)) {
 			log_error("this instance cannot be a member of its group",
 				  "why=%s", log_quoted(error.text).text);
@@ -312,6 +318,9 @@ static bool create_clients(struct run *run, struct kafka_error *error)
 	}, error);
 	if (!run->group)
 		return false;
+	run->erasures = erasures_create(run->config, &run->connection, error);
+	if (!run->erasures)
+		return false;
 	run->publisher = publisher_create(&(struct publisher_options){
 		.config = run->config,
 		.connection = run->connection,
@@ -350,6 +359,7 @@ static int run_all(struct run *run)
 		code = run_clients(run);
 	}
 	kafka_group_destroy(run->group);
+	erasures_destroy(run->erasures);
 	free(run->workers);
 	free(run->tasks);
 	free(run->shared.positions);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "core/model/step.h"
+#include "core/state/erased.h"
 
 /* One task of all there are: see worker.h. */
 struct task_duty {
@@ -42,6 +43,8 @@ struct shared {
 	 * grown say everything again, under the first. */
 	_Atomic uint64_t announcement;
 	_Atomic uint64_t asked_count;
+	/* Who is erased (erasures.h), set by the main thread: licenses workers to begin to read. */
+	_Atomic(const struct erased *) erased;
 	/* No revision was given out above it. The publisher raises it as it publishes, workers to what they
 	 * read back; they store it with every commit, also before the first row. */
 	_Atomic uint64_t revision;

@@ -315,6 +315,7 @@ static void turn(struct worker *worker)
 	size_t count = 0;
 	read_wall_clock(worker);
 	read_mailbox(worker);
+	worker_erase(worker);
 	worker_follow_group(worker);
 	worker_begin_reading(worker);
 	if (loop_now_ms() >= worker->poll_due_ms)

@@ -96,6 +96,7 @@ struct worker {
 	int64_t confirmed_ms;
 	int64_t poll_due_ms;
 	uint64_t asked_count; /* as of shared->asked_count */
+	const struct erased *erased; /* as of shared->erased */
 	bool is_held_back;    /* a task waits until others have come after it */
 	bool has_read;        /* some task was read */
 	bool is_all_committed;
@@ -125,6 +126,8 @@ int64_t worker_say_position(struct worker *worker);
 /* worker_tasks.c: takes and leaves tasks as the group wants it, and begins to read those that are claimed. */
 void worker_follow_group(struct worker *worker);
 void worker_begin_reading(struct worker *worker);
+/* Has the tasks forget whom shared->erased says. */
+void worker_erase(struct worker *worker);
 /* Makes a task void and gives it up, committed or not. */
 void worker_let_go(struct worker_task *task);
 /* The task has claimed its place in the ledger. */

@@ -130,6 +130,8 @@ static void clear_task(struct worker_task *task)
 	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
 				 worker->input_count);
 	task_confirm(task->task, worker->confirmed_ms);
+	if (worker->erased)
+		(void)task_set_erased(task->task, worker->erased);
 	for (size_t i = 0; i < worker->input_count; i++) {
 		task->inputs[i].offset = KAFKA_IN_BEGINNING;
 		task->inputs[i].trace = (struct kafka_trace){.offset = -1};
@@ -298,8 +300,10 @@ static void committed(void *ctx, enum ledger_result result, const char *error)
 		worker_fail(task->worker, EXIT_FAILED);
 	} else if (task->state == TASK_CLAIMING) {
 		worker_claimed(task);
+		task->is_dirty |= task_is_rewriting(task->task);
 	} else if (!task->is_dirty) {
 		tell_group(task);
+		task->is_dirty = task_is_rewriting(task->task);
 	}
 }
 

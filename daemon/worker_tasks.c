@@ -67,6 +67,24 @@ void worker_follow_group(struct worker *worker)
 	}
 }
 
+void worker_erase(struct worker *worker)
+{
+	const struct erased *erased =
+		atomic_load_explicit(&worker->options.shared->erased, memory_order_acquire);
+	if (erased == worker->erased)
+		return;
+	worker->erased = erased;
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		struct worker_task *task = &worker->tasks[i];
+		if (!task->task)
+			continue;
+		size_t count = task_set_erased(task->task, erased);
+		task->is_dirty |= count > 0;
+		if (count)
+			log_info("people are erased", "task=%" PRIu32 " count=%zu", task->number, count);
+	}
+}
+
 void worker_claimed(struct worker_task *task)
 {
 	task->state = TASK_CLAIMED;
@@ -102,6 +120,8 @@ static bool begin_task(struct worker_task *task)
 
 void worker_begin_reading(struct worker *worker)
 {
+	if (!worker->erased)
+		return;
 	int64_t now_ms = loop_now_ms();
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		struct worker_task *task = &worker->tasks[i];

@@ -73,14 +73,24 @@ uint32_t join_intern_organic(struct join *join, struct slice account)
 	return ad;
 }
 
+struct key128 join_key_of_user(const unsigned char identity_key[16], struct slice user)
+{
+	return hash_keyed(identity_key, DOMAIN_USER, user);
+}
+
+struct key128 join_key_of_click(const unsigned char identity_key[16], struct slice click_id)
+{
+	return click_id.len ? hash_keyed(identity_key, DOMAIN_CLICK, click_id) : (struct key128){0, 0};
+}
+
 struct key128 join_user_key(const struct join *join, struct slice user)
 {
-	return hash_keyed(join->identity_key, DOMAIN_USER, user);
+	return join_key_of_user(join->identity_key, user);
 }
 
 struct key128 join_click_key(const struct join *join, struct slice click_id)
 {
-	return click_id.len ? hash_keyed(join->identity_key, DOMAIN_CLICK, click_id) : (struct key128){0, 0};
+	return join_key_of_click(join->identity_key, click_id);
 }
 
 /* Kept with facts and touches instead of the whole key; 0 is kept for "none". */

@@ -71,6 +71,8 @@ uint32_t join_intern_ad(struct join *join, struct slice ad);
 uint32_t join_intern_organic(struct join *join, struct slice account);
 
 /* The keys under which an event's person and click are kept; the click's is zero without a click_id. */
+struct key128 join_key_of_user(const unsigned char identity_key[16], struct slice user);
+struct key128 join_key_of_click(const unsigned char identity_key[16], struct slice click_id);
 struct key128 join_user_key(const struct join *join, struct slice user);
 struct key128 join_click_key(const struct join *join, struct slice click_id);
 

@@ -105,12 +105,46 @@ static void free_room(struct generations *generations, uint64_t people_count)
 	}
 }
 
+static bool is_to_rewrite(const struct generations *generations, unsigned at)
+{
+	const struct generation *generation = &generations->all[at];
+	return !is_free(generation) && generation->first_chunk < generations->rewrite_before;
+}
+
+void generations_rewrite(struct generations *generations)
+{
+	generations->rewrite_before = generations->next_chunk;
+}
+
+bool generations_is_rewriting(const struct generations *generations)
+{
+	for (unsigned i = 1; i < GENERATION_COUNT; i++)
+		if (is_to_rewrite(generations, i))
+			return true;
+	return false;
+}
+
+/* The oldest of those that are to be rewritten leaves. */
+static void rewrite_next(struct generations *generations)
+{
+	struct generation *oldest = NULL;
+	for (unsigned i = 1; i < GENERATION_COUNT; i++) {
+		struct generation *generation = &generations->all[i];
+		if (is_to_rewrite(generations, i) && can_leave(generations, i) &&
+		    (!oldest || generation->first_chunk < oldest->first_chunk))
+			oldest = generation;
+	}
+	if (oldest)
+		oldest->is_leaving = true;
+}
+
 bool generations_begin(struct generations *generations, uint64_t people_count)
 {
-	if (generations->open == GENERATION_NONE ||
+	if (generations->open == GENERATION_NONE || is_to_rewrite(generations, generations->open) ||
 	    generations->all[generations->open].written >= share_of(people_count))
 		open_next(generations);
 	CHECK(generations->open != GENERATION_NONE);
+	rewrite_next(generations);
 	free_numbers(generations);
 	free_room(generations, people_count);
 	bool any = false;

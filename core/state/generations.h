@@ -31,6 +31,7 @@ struct generation {
 struct generations {
 	struct generation all[GENERATION_COUNT];
 	unsigned open; /* takes what is written */
+	int64_t rewrite_before; /* chunks below are to be emptied, one generation with each commit */
 	int64_t next_chunk;
 	uint64_t share; /* of people that one takes, at a restore */
 };
@@ -40,6 +41,10 @@ void generations_create(struct generations *generations);
 /* A commit begins, with so many people in the table: opens another generation where the open one is large
  * enough, and says which ones leave. True if one does. */
 bool generations_begin(struct generations *generations, uint64_t people_count);
+
+/* Everything that is stored now is to be written again: a generation with each commit that follows. */
+void generations_rewrite(struct generations *generations);
+bool generations_is_rewriting(const struct generations *generations);
 
 /* A person of a generation was written into the open one; or is in the table no more. */
 void generations_move(struct generations *generations, unsigned from);

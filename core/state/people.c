@@ -39,6 +39,8 @@ struct people {
 	size_t commit_at; /* of it: the next slot to look at, as in people_next */
 	people_say *say;
 	void *say_ctx;
+	const struct erased *erased;
+	bool has_left_out; /* somebody, at the restore under way */
 	struct generations generations;
 	struct pool *pool;
 	slot *found;     /* by the last search, or NULL: mostly the next one is for the same key */
@@ -404,6 +406,21 @@ bool people_step_commit(struct people *people, size_t count)
 	return people->is_open;
 }
 
+void people_rewrite(struct people *people)
+{
+	generations_rewrite(&people->generations);
+}
+
+bool people_is_rewriting(const struct people *people)
+{
+	return generations_is_rewriting(&people->generations);
+}
+
+void people_set_erased(struct people *people, const struct erased *erased)
+{
+	people->erased = erased;
+}
+
 int64_t people_take_chunk(struct people *people)
 {
 	return generations_take_chunk(&people->generations);
@@ -424,6 +441,9 @@ void people_begin_restore(struct people *people, uint64_t people_count)
 void people_end_restore(struct people *people)
 {
 	generations_end_restore(&people->generations);
+	if (people->has_left_out)
+		people_rewrite(people);
+	people->has_left_out = false;
 }
 
 static void restore_person(struct people *people, struct slice blob, slot generation)
@@ -442,6 +462,20 @@ static void look_ahead(const struct people *people, struct reader *ahead, size_t
 	}
 }
 
+static bool is_erased(const struct people *people, const struct person *person)
+{
+	return erased_covers(people->erased, person->key, person_last_ms(person)) ||
+	       (person->claim.time_ms != TIME_NONE &&
+		erased_covers(people->erased, person->claim.person, person->claim.time_ms));
+}
+
+/* Of somebody who is there in a newer version. */
+static bool is_erased_version(const struct people *people, struct slice blob)
+{
+	const struct blob_header *header = (const struct blob_header *)blob.data;
+	return erased_covers(people->erased, person_blob_key(blob.data), blob_last_ms(header));
+}
+
 bool people_restore_chunk(struct people *people, int64_t chunk, struct slice bytes, int64_t forgotten_ms,
 			  const struct series_table *table, int64_t now_ms)
 {
@@ -457,8 +491,10 @@ bool people_restore_chunk(struct people *people, int64_t chunk, struct slice byt
 		written++;
 		bool is_old = blob.len >= sizeof(struct blob_header) &&
 			      find(people, person_blob_key(blob.data));
-		if (is_old)
+		if (is_old) {
+			people->has_left_out |= is_erased_version(people, blob);
 			continue;
+		}
 		if (reader.failed || !person_load(&person, blob) ||
 		    !person_is_sound(&person, table, now_ms)) {
 			reader.failed = true;
@@ -466,6 +502,10 @@ bool people_restore_chunk(struct people *people, int64_t chunk, struct slice byt
 		}
 		if (person_last_ms(&person) < forgotten_ms)
 			continue;
+		if (is_erased(people, &person)) {
+			people->has_left_out = true;
+			continue;
+		}
 		restore_person(people, blob, generation);
 		live++;
 	}

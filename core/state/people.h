@@ -12,6 +12,7 @@
 #ifndef LADDER_STATE_PEOPLE_H
 #define LADDER_STATE_PEOPLE_H
 
+#include "core/state/erased.h"
 #include "core/state/generations.h"
 #include "core/state/person_blob.h"
 
@@ -58,6 +59,15 @@ typedef void people_say(void *ctx, struct slice blob);
 void people_begin_commit(struct people *people, people_say *say, void *ctx);
 /* Says some of those that are due, after a look at no more than so many slots. False: there are none left. */
 bool people_step_commit(struct people *people, size_t slot_count);
+
+/* Who was removed shall not stay in what is stored: all chunks that there are are written again, some with
+ * each commit that follows, and deleted. */
+void people_rewrite(struct people *people);
+bool people_is_rewriting(const struct people *people);
+
+/* Who is left out of restores, up to his time; `erased` is borrowed. A chunk with somebody who was left out
+ * has everything written again. */
+void people_set_erased(struct people *people, const struct erased *erased);
 
 /* The number of the chunk that those said since the last one are in. */
 int64_t people_take_chunk(struct people *people);

@@ -1,0 +1,156 @@
+#include "daemon/erasures.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/buffer.h"
+#include "core/base/decimal.h"
+#include "daemon/kafka_in.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+
+enum { START_MS = 3000, START_AGAIN_MS = 1000, PREFETCH_BYTES = 1 << 20, RECORDS_AT_ONCE = 1000 };
+
+struct erasures {
+	const char *topic;
+	struct kafka_in *in;
+	bool is_started;
+	bool is_changed;
+	int64_t start_due_ms;
+	struct buffer people;   /* struct erased_person, of each key the newest, TIME_NONE where taken back */
+	struct buffer made;     /* struct erased *: the last one is current, the others may still be read */
+};
+
+struct erasures *erasures_create(const struct config *config, const struct kafka_connection *connection,
+				 struct kafka_error *error)
+{
+	static const int32_t partition = 0;
+	struct erasures *erasures = calloc(1, sizeof(*erasures));
+	CHECK(erasures);
+	erasures->topic = config->kafka.outputs.erased;
+	erasures->in = kafka_in_create(&(struct kafka_in_options){
+		.connection = *connection,
+		.name = "erasures",
+		.group = config->kafka.group,
+		.topics = &erasures->topic,
+		.topic_count = 1,
+		.tasks = &partition,
+		.task_count = 1,
+		.prefetch_bytes = PREFETCH_BYTES,
+	}, error);
+	if (erasures->in)
+		return erasures;
+	free(erasures);
+	return NULL;
+}
+
+void erasures_destroy(struct erasures *erasures)
+{
+	if (!erasures)
+		return;
+	kafka_in_destroy(erasures->in);
+	for (size_t i = 0; i < erasures->made.len; i += sizeof(struct erased *)) {
+		struct erased *made;
+		memcpy(&made, erasures->made.data + i, sizeof(made));
+		free(made);
+	}
+	buffer_destroy(&erasures->made);
+	buffer_destroy(&erasures->people);
+	free(erasures);
+}
+
+void erasure_key(struct key128 key, char text[ERASURE_KEY_LEN + 1])
+{
+	snprintf(text, ERASURE_KEY_LEN + 1, "%016" PRIx64 "%016" PRIx64, key.high, key.low);
+}
+
+static bool parse_key(struct slice text, struct key128 *key)
+{
+	char digits[ERASURE_KEY_LEN + 1] = "";
+	int end = 0;
+	if (text.len != ERASURE_KEY_LEN)
+		return false;
+	memcpy(digits, text.data, ERASURE_KEY_LEN);
+	return sscanf(digits, "%16" SCNx64 "%16" SCNx64 "%n", &key->high, &key->low, &end) == 2 &&
+	       end == ERASURE_KEY_LEN;
+}
+
+static void put(struct erasures *erasures, struct erased_person person)
+{
+	struct erased_person *people = (struct erased_person *)(void *)erasures->people.data;
+	size_t count = erasures->people.len / sizeof(*people), i = 0;
+	while (i < count && !key128_equal(people[i].key, person.key))
+		i++;
+	if (i < count)
+		people[i] = person;
+	else
+		buffer_put(&erasures->people, &person, sizeof(person));
+	erasures->is_changed = true;
+}
+
+static void take_record(void *ctx, const struct kafka_record *record)
+{
+	struct erasures *erasures = ctx;
+	struct erased_person person = {.until_ms = TIME_NONE};
+	bool is_ours = parse_key(record->key, &person.key) &&
+		       (!record->value.data || decimal_parse_count(record->value, &person.until_ms));
+	if (is_ours)
+		put(erasures, person);
+	else
+		log_error("a record of the erased people is not ours and is left out",
+			  "topic=%s offset=%" PRId64, erasures->topic, record->offset);
+}
+
+static bool start(struct erasures *erasures)
+{
+	static const int64_t beginning = KAFKA_IN_BEGINNING;
+	struct kafka_error error;
+	if (erasures->is_started)
+		return true;
+	if (loop_now_ms() < erasures->start_due_ms)
+		return false;
+	erasures->is_started = kafka_in_start(erasures->in, &beginning, START_MS, &error);
+	if (!erasures->is_started)
+		log_warn("who is erased is not known yet, and nothing is read before that", "why=%s",
+			 log_quoted(error.text).text);
+	erasures->start_due_ms = loop_now_ms() + START_AGAIN_MS;
+	return erasures->is_started;
+}
+
+static void make_current(struct erasures *erasures)
+{
+	struct buffer people = {0};
+	for (size_t i = 0; i < erasures->people.len; i += sizeof(struct erased_person)) {
+		struct erased_person person;
+		memcpy(&person, erasures->people.data + i, sizeof(person));
+		if (person.until_ms != TIME_NONE)
+			buffer_put(&people, &person, sizeof(person));
+	}
+	struct erased *made = erased_create((const struct erased_person *)(void *)people.data,
+					    people.len / sizeof(struct erased_person));
+	buffer_put(&erasures->made, &made, sizeof(made));
+	buffer_destroy(&people);
+	erasures->is_changed = false;
+}
+
+void erasures_poll(struct erasures *erasures)
+{
+	if (!start(erasures))
+		return;
+	kafka_in_poll(erasures->in);
+	while (kafka_in_consume(erasures->in, 0, 0, RECORDS_AT_ONCE, take_record, erasures) > 0)
+		continue;
+	bool is_first = erasures->made.len == 0;
+	if (kafka_in_at_end(erasures->in, 0, 0) && (is_first || erasures->is_changed))
+		make_current(erasures);
+}
+
+const struct erased *erasures_current(const struct erasures *erasures)
+{
+	struct erased *current = NULL;
+	if (erasures->made.len)
+		memcpy(&current, erasures->made.data + erasures->made.len - sizeof(current),
+		       sizeof(current));
+	return current;
+}

@@ -1,0 +1,36 @@
+/* Erasures: the people that `ladderd erase` has asked to forget, as they stand in a compacted topic.
+ * Promise P6.
+ *
+ *   key     32 hexadecimal digits: the keyed hash of a user or a click id (identity.h); no raw id
+ *   value   the time in milliseconds up to which the person's events are left out; null: not any more
+ *
+ * In Kafka, so that a state that is lost and read again does not bring anybody back. Every instance reads the
+ * topic before anything else, and then follows it.
+ *
+ * Thread: one; what erasures_current returns is immutable and may be read by any until erasures_destroy. */
+#ifndef LADDER_DAEMON_ERASURES_H
+#define LADDER_DAEMON_ERASURES_H
+
+#include "core/state/erased.h"
+#include "config/config.h"
+#include "daemon/kafka_connection.h"
+
+struct erasures;
+
+/* Talks to nobody yet. NULL with the error told: settings. */
+must_check struct erasures *erasures_create(const struct config *config,
+					    const struct kafka_connection *connection,
+					    struct kafka_error *error);
+void erasures_destroy(struct erasures *erasures); /* NULL is fine */
+
+/* Reads on; to be called many times a second. At first it may block for a few seconds. */
+void erasures_poll(struct erasures *erasures);
+
+/* Everybody who is erased; NULL until the topic has been read to its end once. */
+const struct erased *erasures_current(const struct erasures *erasures);
+
+/* A record of the topic. */
+enum { ERASURE_KEY_LEN = 32 };
+void erasure_key(struct key128 key, char text[ERASURE_KEY_LEN + 1]);
+
+#endif

@@ -1,0 +1,102 @@
+"""Goal: `ladderd erase` forgets a person for good (promise P6). What is kept of him leaves memory and Redis
+while the daemon runs, his part of the numbers stays; and when everything is read from Kafka again, or he
+comes back in a feed, he is not there.
+Method: a feed with one person more; his number by the people that a restart finds, what is stored by the
+names of its pages, the numbers by `ladderd replay` with and without him."""
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from broker import Broker, Redis, run, wait_until
+from daemon_case import (INPUTS, LADDERD, PARTITIONS, Daemon, create_inputs, generate, replay, settings,
+stop_within,
+                         wait_for_rows, write_config, write_events)
+
+FEED = ["--seed", 3, "--events", 20_000, "--ads", 6, "--span", "14d"]
+START_MS = 1_773_489_600_000  # near the end of the feed, so that nothing is late
+USER = "+4915112345678"
+READ_BACK = re.compile(r'"a task is read back" task=\d+ pages=\d+ people=(\d+)')
+
+
+def person(count):
+    """He clicks, claims the click by writing, writes on and buys."""
+    yield {"type": "click", "id": "vc", "ts": START_MS, "click_id": "vk", "ad": "ad_1", "account": "act_1"}
+    for number in range(count):
+        yield {"type": "message", "id": f"vm{number}", "ts": START_MS + (number + 1) * 60_000, "user": USER,
+               "click_id": "vk", "direction": "in", "words": 3, "account": "act_1"}
+    yield {"type": "outcome", "id": "vo", "ts": START_MS + (count + 1) * 60_000, "user": USER, "stage":
+    "customer",
+           "value": "10", "account": "act_1"}
+
+
+def people(daemon):
+    """What a start found, all tasks together."""
+    daemon.wait_said("a task is read back", 30, count=PARTITIONS)
+    return sum(map(int, READ_BACK.findall(daemon.said())))
+
+
+def chunks(redis):
+    """The names of all stored pages of people."""
+    return {(task, name) for task in range(PARTITIONS)
+            for name in redis.command("SMEMBERS", f"{{ladder:{task}}}:names") if name.startswith(b"p/")}
+
+
+def erase(config, *arguments, code=0, **options):
+    done = subprocess.run([LADDERD, "erase", "-c", config, *arguments], capture_output=True, text=True,
+    timeout=60,
+                          **options)
+    assert done.returncode == code, f"exit code {done.returncode}: {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def check_forgotten(broker, redis, config, want):
+    """While it runs: he and his click go, everything stored is written again, no number changes."""
+    with Daemon(config) as daemon:
+        before, stored = people(daemon), chunks(redis)
+        wait_for_rows(broker, want, 60, daemon)
+        print(erase(config, "--user", "-", input=USER + "\n").strip(), flush=True)
+        daemon.wait_said("people are erased", 10)
+        assert "count=2" in daemon.said(), daemon.said()
+        task = int(re.search(r'"people are erased" task=(\d+)', daemon.said())[1])
+        own = {chunk for chunk in stored if chunk[0] == task}
+        assert own
+        wait_until(lambda: not own & chunks(redis), 30, "his task's pages written again")
+        wait_for_rows(broker, want, 30, daemon)
+        stop_within(daemon, 10)
+    with Daemon(config) as daemon:
+        assert people(daemon) == before - 2, (people(daemon), before)
+        stop_within(daemon, 10)
+
+
+def test():
+    with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
+        folder = Path(name)
+        create_inputs(broker)
+        generate(*FEED, "--out", folder / "events.ndjson")
+        generate(*FEED, "--kafka", broker.address)
+        own = write_events(folder / "own", person(20))
+        broker.produce(INPUTS[1], own, "--key", USER)
+        config = write_config(folder, settings(folder, broker, redis))
+        want, _ = replay(config, folder / "events.ndjson", own)
+        without, _ = replay(config, folder / "events.ndjson")
+        assert want != without
+        with Daemon(config) as daemon:
+            wait_for_rows(broker, want, 60, daemon)
+            stop_within(daemon, 10)
+        check_forgotten(broker, redis, config, want)
+
+        redis.flushall()
+        click = write_events(folder / "click", list(person(0))[:1])
+        without, _ = replay(config, folder / "events.ndjson", click)
+        with Daemon(config) as daemon:
+            wait_for_rows(broker, without, 60, daemon)
+            stop_within(daemon, 10)
+        print("read again: he is not there", flush=True)
+        assert USER not in broker.tool("kafka_rows", "--topic", "ladder.erased", "--raw").decode()
+        assert "--user" in erase(config, code=64)
+
+
+if __name__ == "__main__":
+    run(test)
