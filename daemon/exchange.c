@@ -16,7 +16,8 @@ struct exchange {
 	const char *topic;
 	struct kafka_in *in;
 	uint64_t sender;
-	uint64_t fingerprint; /* of what all instances must have alike */
+	uint64_t group;       /* of the group and its state: what others say here is not for us */
+	uint64_t fingerprint; /* of what all instances of a group must have alike */
 	bool is_listening;
 	bool is_merger;       /* listens to what comes up, too */
 	bool has_lost;
@@ -39,6 +40,12 @@ static uint64_t fingerprint_of(const struct config *config, size_t task_count)
 	return hash;
 }
 
+static uint64_t group_of(const struct config *config)
+{
+	return hash_text(slice_from(config->kafka.group)) * UINT64_C(0x9e3779b97f4a7c15) ^
+	       hash_text(slice_from(config->redis.namespace));
+}
+
 struct exchange *exchange_create(const struct config *config, const struct kafka_connection *connection,
 				 size_t task_count, struct kafka_error *error)
 {
@@ -46,6 +53,7 @@ struct exchange *exchange_create(const struct config *config, const struct kafka
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 	CHECK(exchange);
 	exchange->topic = config->kafka.outputs.exchange;
+	exchange->group = group_of(config);
 	exchange->fingerprint = fingerprint_of(config, task_count);
 	exchange->refused_said_ms = -REFUSED_SAID_EVERY_MS;
 	CHECK(getrandom(&exchange->sender, sizeof(exchange->sender), 0) == sizeof(exchange->sender));
@@ -111,6 +119,7 @@ void exchange_encode(const struct exchange *exchange, const struct exchange_head
 {
 	buffer_put_unsigned(out, MAGIC);
 	buffer_put_unsigned(out, VERSION);
+	buffer_put_unsigned(out, exchange->group);
 	buffer_put_unsigned(out, exchange->fingerprint);
 	buffer_put_unsigned(out, head->kind);
 	buffer_put_unsigned(out, head->announcement);
@@ -122,11 +131,9 @@ void exchange_encode(const struct exchange *exchange, const struct exchange_head
 	buffer_put(out, notes.data, notes.len);
 }
 
-/* NULL, or why it is not ours. */
+/* NULL, or why it cannot be read. */
 static const char *decode(const struct exchange *exchange, struct reader *reader, struct exchange_head *head)
 {
-	if (reader_unsigned(reader) != MAGIC || reader_unsigned(reader) != VERSION || reader->failed)
-		return "it is no record of this version of ladderd";
 	if (reader_unsigned(reader) != exchange->fingerprint)
 		return "it is of an instance with other windows, or another number of partitions: give all "
 		       "instances of a group the same configuration";
@@ -155,7 +162,12 @@ static void take_record(void *ctx, const struct kafka_record *record)
 	struct exchange *exchange = ctx;
 	struct exchange_head head;
 	struct reader reader = reader_of(record->value);
-	const char *why = decode(exchange, &reader, &head);
+	bool is_known = reader_unsigned(&reader) == MAGIC && reader_unsigned(&reader) == VERSION;
+	if (is_known && reader_unsigned(&reader) != exchange->group)
+		return;
+	const char *why = "it is no record of this version of ladderd";
+	if (is_known)
+		why = decode(exchange, &reader, &head);
 	if (why)
 		refuse(exchange, record->offset, why);
 	else

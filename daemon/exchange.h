@@ -16,7 +16,8 @@
  * on.
  *
  * A record: magic, version, the head, then notes as of bulletin.h; at most about EXCHANGE_NOTES_BYTES of
- * them. Heads of a group with other windows or another number of partitions are refused, loudly.
+ * them. What another group says there, or one with another redis.namespace, is not for us and is passed
+ * over; heads of our own with other windows or another number of partitions are refused, loudly.
  *
  * Thread: the publisher's. */
 #ifndef LADDER_DAEMON_EXCHANGE_H
