@@ -112,8 +112,8 @@ def check_last_records(broker):
 
 
 def test():
-    with tempfile.TemporaryDirectory() as name, Broker({"group.min.session.timeout.ms": 1000}) as broker,
-    Redis() as redis:
+    with (tempfile.TemporaryDirectory() as name,
+          Broker({"group.min.session.timeout.ms": 1000}) as broker, Redis() as redis):
         folder = Path(name)
         create_inputs(broker)
         generate(*FEED, "--out", folder / "events.ndjson")
