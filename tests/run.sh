@@ -12,12 +12,12 @@ usage: sh tests/run.sh [--quick | --long] [NAME...]
     asan   build-asan/  clang, address and undefined behaviour sanitizers: the unit tests, 20 seeds, and
                         what is labelled `sanitize`
     tsan   build-tsan/  clang, thread sanitizer: the threaded tests, 5 seeds
-    fuzz   build-fuzz/  each fuzzer for 60 s
+    fuzz   build-fuzz/  each fuzzer for 30 s
   --quick   only gcc
   --long    LADDER_LONG=1: what takes too long for every day
   NAME...   only the tests whose name matches one of these (ctest -R), only gcc
   The last line says how many passed, failed and were skipped. Exit code 1 if any failed.
-  Environment: LADDER_SEEDS of the property test, in every stage; LADDER_FUZZ_SECONDS (60); JOBS (all
+  Environment: LADDER_SEEDS of the property test, in every stage; LADDER_FUZZ_SECONDS (30); JOBS (all
   processors); LADDER_KAFKA_LIBS (build/kafka-libs), the broker's jars; LADDER_KEEP=1 keeps what a test's
   servers wrote.
 END

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/hash.h"
+#include "core/base/rfc3339.h"
 #include "core/model/step.h"
 
 struct report report_of_event(const struct event *event)
@@ -246,6 +247,16 @@ void reports_encode(const struct reports *reports, struct buffer *out)
 	}
 }
 
+static bool report_is_sound(const struct report *report)
+{
+	bool is_sound = report->from_ms >= 0 && report->from_ms < report->to_ms &&
+			report->to_ms - report->from_ms <= EVENT_PERIOD_MAX_MS &&
+			report->to_ms <= TIME_MAX_MS && report->reported_at_ms >= 0 && report->time_ms >= 0;
+	for (int i = 0; i < AMOUNT_COUNT; i++)
+		is_sound &= report->amounts[i] >= 0;
+	return is_sound;
+}
+
 void reports_decode(struct reports *reports, struct reader *reader)
 {
 	uint64_t count = reader_unsigned(reader);
@@ -258,7 +269,8 @@ void reports_decode(struct reports *reports, struct reader *reader)
 			report.amounts[j] = reader_signed(reader);
 		report.id = reader_text(reader);
 		report.id_hash = hash_text(report.id);
-		if (!reader->failed && report.to_ms > report.from_ms)
+		reader->failed |= !report_is_sound(&report);
+		if (!reader->failed)
 			reports_put(reports, &report);
 	}
 }

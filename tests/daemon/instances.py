@@ -19,7 +19,7 @@ from daemon_case import (DEAD, INPUTS, OUTPUTS, Daemon, create_inputs, generate,
 EVENTS = int(os.environ.get("LADDER_EVENTS", 600_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
 ROUNDS = int(os.environ.get("LADDER_ROUNDS", 3))
-FEED_S = 40 * ROUNDS // 3  # how long the events take to come
+FEED_S = 55 * ROUNDS // 3  # how long the events take to come
 FEED = ["--seed", SEED, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 24, "--span", "21d"]
 SESSION_MS = 3000
 TAKEN, LET_GO, MERGES = "a task is read back", "a task is let go", "this instance merges"
