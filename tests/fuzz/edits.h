@@ -1,5 +1,6 @@
-/* Edits: genuine bytes changed here and there, as a fuzzer says. So nearly all of them are as they should be, and
- * what it finds lies deep. An edit is four bytes of the input: where (16 bits, in parts of the length), how, what. */
+/* Edits: genuine bytes changed here and there, as a fuzzer says. So nearly all of them are as they should
+ * be, and what it finds lies deep. An edit is four bytes of the input: where (16 bits, in parts of the
+ * length), how, what. */
 #ifndef LADDER_TESTS_FUZZ_EDITS_H
 #define LADDER_TESTS_FUZZ_EDITS_H
 

@@ -1,5 +1,5 @@
-/* What another instance sends is read to its end or refused, whatever its bytes are, and the merger stands it. The
- * input: edits of the notes of a genuine task (edits.h). */
+/* What another instance sends is read to its end or refused, whatever its bytes are, and the merger stands
+ * it. The input: edits of the notes of a genuine task (edits.h). */
 #include "daemon/bulletin.h"
 #include "tests/core/feed.h"
 #include "tests/core/task_rows.h"
