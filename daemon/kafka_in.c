@@ -350,6 +350,11 @@ const int64_t *kafka_in_end_offsets(const struct kafka_in *in)
 	return in->end_offsets;
 }
 
+const int64_t *kafka_in_start_offsets(const struct kafka_in *in)
+{
+	return in->start_offsets;
+}
+
 const struct kafka_problem *kafka_in_problem(const struct kafka_in *in, size_t input, int32_t task)
 {
 	return &kafka_in_partition(in, input, task)->problem;

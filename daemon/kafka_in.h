@@ -138,6 +138,8 @@ int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task)
 /* Where the log ended when it was started, by kafka_in_index: catch_up has been reached when every position
  * is there. */
 const int64_t *kafka_in_end_offsets(const struct kafka_in *in);
+/* Where it began then. */
+const int64_t *kafka_in_start_offsets(const struct kafka_in *in);
 
 /* Valid until the next call of anything but an accessor. Never NULL. */
 const struct kafka_problem *kafka_in_problem(const struct kafka_in *in, size_t input, int32_t task);

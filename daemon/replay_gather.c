@@ -133,6 +133,13 @@ static void gather_lines(struct gather *gather, struct slice chunk)
 	__atomic_store_n(&gather->bytes_read, gather->bytes_read + len, __ATOMIC_RELAXED);
 }
 
+void gather_record(struct gather *gather, struct slice value, unsigned type_mask)
+{
+	const struct decode_sink sink = {take_event, take_reject, gather};
+	gather->type_mask = type_mask;
+	decode_record(gather->decoder, value, &sink);
+}
+
 bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64_t end)
 {
 	struct uring_reader *reader =

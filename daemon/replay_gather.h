@@ -50,6 +50,9 @@ void gather_destroy(struct gather *gather);
 /* Reads the lines that start in [begin, end) of a file; the whole where end is 0. False: gather->error. */
 must_check bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64_t end);
 
+/* The events of one record, of an input that takes these types. */
+void gather_record(struct gather *gather, struct slice value, unsigned type_mask);
+
 /* Puts a fact into the partition of its key. */
 void gather_put(struct gather *gather, const struct gathered *gathered, struct slice id);
 
