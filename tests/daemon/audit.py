@@ -1,6 +1,6 @@
 """Goal: `ladderd audit` finds what is wrong between the topics, and nothing where all is well (promise P2).
-Method: a feed with duplicates, a late and a broken record; then a row is falsified, one is added, a dead letter
-is made up, and the beginning of an input is deleted."""
+Method: a feed with duplicates, a late and a broken record; then a row is falsified, one is added, a letter
+made up, and the beginning of an input deleted."""
 
 import json
 import subprocess
