@@ -122,12 +122,18 @@ void cell_list_push(struct cell_list *list, struct cell *cell)
 	list->cells[list->count++] = cell;
 }
 
+static struct waiting *waiting_of(struct merger *merger, const struct span *span)
+{
+	return &merger->waiting[span->kind == SPAN_WINDOW ? span->window : WAITING_HISTORY];
+}
+
 static struct cell *create_cell(struct merger *merger, uint32_t entity, const struct span *span)
 {
 	struct cell *cell = allocate(1, sizeof(*cell));
 	cell->entity = entity;
 	cell->span = *span;
 	cell->judged = JUDGED_NONE;
+	cell->out_tick = (uint16_t)(waiting_of(merger, span)->now - WAITING_TICKS - 1); /* due at once */
 	for (int basis = 0; basis < BASIS_COUNT; basis++)
 		cell->is_published[basis] = merger->is_published_expected;
 	return cell;
@@ -235,8 +241,13 @@ void cell_wait(struct merger *merger, struct cell *cell)
 	if (cell->is_waiting)
 		return;
 	cell->is_waiting = true;
-	bool is_window = cell->span.kind == SPAN_WINDOW;
-	cell_list_push(&merger->waiting[is_window ? cell->span.window : WAITING_HISTORY].cells, cell);
+	struct waiting *waiting = waiting_of(merger, &cell->span);
+	uint16_t age = (uint16_t)(waiting->now - cell->out_tick);
+	uint64_t due = waiting->now + (age <= WAITING_TICKS ? WAITING_TICKS + 1u - age : 0);
+	uint64_t last = waiting->tick + WAITING_SLOTS - 1;
+	due = due < waiting->tick ? waiting->tick : due > last ? last : due;
+	cell_list_push(&waiting->slots[due % WAITING_SLOTS], cell);
+	waiting->count++;
 }
 
 struct span span_bounds(const struct merger *merger, const struct span *span)

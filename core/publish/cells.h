@@ -33,6 +33,7 @@ struct cell {
 	int64_t amounts[AMOUNT_COUNT]; /* of spend reports */
 	struct part *parts;            /* what each task said last */
 	size_t part_count;
+	uint16_t out_tick;              /* when its rows were out last, in the ticks of its list */
 	bool is_waiting;                /* stands in a list of waiting cells */
 	bool is_published[BASIS_COUNT]; /* the last row out held something */
 	bool is_settled[BASIS_COUNT];   /* the last row out said so */
@@ -77,12 +78,20 @@ struct entity {
 	struct norms *norms; /* of an account */
 };
 
-/* Cells that wait to be published, the oldest first. Those of a round go out before it is over; what changes
- * meanwhile waits for the next, which begins `emit` after that. */
+/* Cells that wait to be published: a wheel of lists by the tick at which they are due, a 64th of `emit`.
+ * Who was not out for that long is due at once, else when that time is over; so a row is as fresh as it can
+ * be, and never goes out twice within `emit`.
+ *
+ *   slots   [ . | . | c c | c | . | c | . . . ]       tick % WAITING_SLOTS
+ *                     ^ tick: nobody is due before    now: at most WAITING_TICKS behind where there is no
+ * room
+ */
+enum { WAITING_TICKS = 64, WAITING_SLOTS = 256 };
 struct waiting {
-	struct cell_list cells;
-	size_t round_count; /* what is left of the round */
-	int64_t due_ms;     /* no round begins before */
+	struct cell_list slots[WAITING_SLOTS];
+	size_t count;    /* of cells, in all */
+	uint64_t tick;   /* of the first slot that may hold somebody */
+	uint64_t now;    /* tick of the last merger_publish */
 };
 
 enum { WAITING_HISTORY = WINDOW_COUNT_MAX, WAITING_COUNT };

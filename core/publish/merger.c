@@ -24,8 +24,8 @@ void merger_destroy(struct merger *merger)
 		entity_destroy(&merger->entities[i], merger->options->window_count);
 	free(merger->entities);
 	free(merger->index);
-	for (size_t i = 0; i < WAITING_COUNT; i++)
-		free(merger->waiting[i].cells.cells);
+	for (size_t i = 0; i < WAITING_COUNT * WAITING_SLOTS; i++)
+		free(merger->waiting[i / WAITING_SLOTS].slots[i % WAITING_SLOTS].cells);
 	norms_renewal_destroy(merger);
 	buffer_destroy(&merger->text.key);
 	buffer_destroy(&merger->text.value);

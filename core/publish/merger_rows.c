@@ -108,54 +108,88 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 	return true;
 }
 
-static int64_t emit_ms(const struct merger *merger, size_t list)
+/* A 64th of the emit time, rounded up. */
+static int64_t tick_ms(const struct merger *merger, size_t list)
 {
-	return list == WAITING_HISTORY
-	       ? merger->options->history_emit_ms
-	       : merger->options->windows[list].emit_ms;
+	int64_t emit_ms = list == WAITING_HISTORY
+			  ? merger->options->history_emit_ms
+			  : merger->options->windows[list].emit_ms;
+	return emit_ms > WAITING_TICKS ? (emit_ms + WAITING_TICKS - 1) / WAITING_TICKS : 1;
 }
 
-/* The cells at the front go out, what is left moves up. */
-static size_t publish_round(struct merger *merger, struct waiting *waiting, size_t row_limit,
-			    merger_row_sink *sink, void *ctx)
+/* The cells at the front go out, what is left moves up. False: some are left. */
+static bool publish_slot(struct merger *merger, struct waiting *waiting, size_t row_limit,
+			 merger_row_sink *sink, void *ctx, size_t *row_count)
 {
-	struct cell_list *list = &waiting->cells;
-	size_t row_count = 0, done = 0;
-	for (; done < waiting->round_count && row_count < row_limit; done++) {
-		if (!publish_cell(merger, list->cells[done], sink, ctx, &row_count))
+	struct cell_list *list = &waiting->slots[waiting->tick % WAITING_SLOTS];
+	size_t done = 0;
+	for (; done < list->count && *row_count < row_limit; done++) {
+		struct cell *cell = list->cells[done];
+		if (!publish_cell(merger, cell, sink, ctx, row_count))
 			break;
-		list->cells[done]->is_waiting = false;
+		cell->is_waiting = false;
+		cell->out_tick = (uint16_t)waiting->now;
 	}
-	waiting->round_count -= done;
+	waiting->count -= done;
 	list->count -= done;
 	if (done)
 		memmove(list->cells, list->cells + done, list->count * sizeof(struct cell *));
-	return row_count;
+	return list->count == 0;
 }
 
-static bool begin_round(struct waiting *waiting, int64_t wall_ms)
+/* The wheel reaches WAITING_TICKS beyond now: whoever has waited too long for that stands in one slot. */
+static void keep_up(struct waiting *waiting)
 {
-	if (waiting->round_count == 0 && wall_ms >= waiting->due_ms)
-		waiting->round_count = waiting->cells.count;
-	return waiting->round_count > 0;
+	const uint64_t behind_max = WAITING_SLOTS - WAITING_TICKS - 2;
+	uint64_t least = waiting->now > behind_max ? waiting->now - behind_max : 0;
+	struct cell_list all = {0};
+	if (waiting->tick >= least)
+		return;
+	for (uint64_t i = 0; i < WAITING_SLOTS && waiting->tick + i <= least; i++) {
+		struct cell_list *slot = &waiting->slots[(waiting->tick + i) % WAITING_SLOTS];
+		for (size_t j = 0; j < slot->count; j++)
+			cell_list_push(&all, slot->cells[j]);
+		slot->count = 0;
+	}
+	struct cell_list *slot = &waiting->slots[least % WAITING_SLOTS];
+	free(slot->cells);
+	*slot = all;
+	waiting->tick = least;
+}
+
+/* Whoever is due by now. */
+static void publish_due(struct merger *merger, struct waiting *waiting, uint64_t until, size_t row_limit,
+			merger_row_sink *sink, void *ctx, size_t *row_count)
+{
+	while (waiting->count > 0 && waiting->tick <= until) {
+		if (!publish_slot(merger, waiting, row_limit, sink, ctx, row_count))
+			return;
+		if (waiting->tick == until)
+			break;
+		waiting->tick++;
+	}
+	if (waiting->count == 0)
+		waiting->tick = waiting->now;
 }
 
 size_t merger_publish(struct merger *merger, int64_t wall_ms, size_t row_limit, uint64_t revision_floor,
 		      merger_row_sink *sink, void *ctx)
 {
 	size_t row_count = 0, first = merger->next_waiting;
+	bool is_at_once = wall_ms >= MERGER_AT_ONCE;
 	if (merger->revision < revision_floor)
 		merger->revision = revision_floor;
 	norms_renew(merger, wall_ms);
 	for (size_t i = 0; i < WAITING_COUNT && row_count < row_limit; i++) {
-		size_t number = (first + i) % WAITING_COUNT;
+		size_t number = (first + i) % WAITING_COUNT, row_count_before = row_count;
 		struct waiting *waiting = &merger->waiting[number];
-		if (!begin_round(waiting, wall_ms))
-			continue;
-		row_count += publish_round(merger, waiting, row_limit - row_count, sink, ctx);
-		if (waiting->round_count == 0 && wall_ms < MERGER_AT_ONCE)
-			waiting->due_ms = wall_ms + emit_ms(merger, number);
-		merger->next_waiting = (number + 1) % WAITING_COUNT;
+		uint64_t now = is_at_once ? waiting->now : (uint64_t)(wall_ms / tick_ms(merger, number));
+		waiting->now = now > waiting->now ? now : waiting->now;
+		keep_up(waiting);
+		publish_due(merger, waiting, is_at_once ? waiting->tick + WAITING_SLOTS - 1 : waiting->now,
+			    row_limit, sink, ctx, &row_count);
+		if (row_count > row_count_before)
+			merger->next_waiting = (number + 1) % WAITING_COUNT;
 	}
 	return row_count;
 }
@@ -165,15 +199,25 @@ uint64_t merger_revision(const struct merger *merger)
 	return merger->revision;
 }
 
+/* When the first of a list is due; there is one. */
+static int64_t first_due_ms(const struct merger *merger, size_t list)
+{
+	const struct waiting *waiting = &merger->waiting[list];
+	uint64_t tick = waiting->tick;
+	while (waiting->slots[tick % WAITING_SLOTS].count == 0)
+		tick++;
+	return (int64_t)tick * tick_ms(merger, list);
+}
+
 bool merger_is_waiting(const struct merger *merger, int64_t *due_ms)
 {
 	bool is_waiting = norms_are_waiting(merger, due_ms);
 	for (size_t i = 0; i < WAITING_COUNT; i++) {
-		const struct waiting *waiting = &merger->waiting[i];
-		if (waiting->cells.count == 0)
+		if (merger->waiting[i].count == 0)
 			continue;
-		if (!is_waiting || waiting->due_ms < *due_ms)
-			*due_ms = waiting->due_ms;
+		int64_t at_ms = first_due_ms(merger, i);
+		if (!is_waiting || at_ms < *due_ms)
+			*due_ms = at_ms;
 		is_waiting = true;
 	}
 	return is_waiting;

@@ -78,6 +78,16 @@ static size_t publish(struct publish_case *test, int64_t wall_ms, size_t limit)
 /* An ad and its account, on two bases. */
 enum { ROWS_OF_ONE = 4 };
 
+/* Emit times are kept in ticks of a 64th: never shorter, a thirtieth longer at most. */
+static void check_due(struct publish_case *test, int64_t least_ms, int64_t emit_ms)
+{
+	int64_t due_ms;
+	assert_true(merger_is_waiting(test->merger, &due_ms));
+	assert_in_range(due_ms, least_ms, least_ms + emit_ms / 30);
+	assert_int_equal(publish(test, due_ms - 1, SIZE_MAX), 0);
+	assert_int_equal(publish(test, due_ms, SIZE_MAX), ROWS_OF_ONE);
+}
+
 static void test_emit_times(void **state)
 {
 	struct publish_case *test = *state;
@@ -91,17 +101,26 @@ static void test_emit_times(void **state)
 	say_window(test, 0, 0, 2);
 	say_window(test, 0, 1, 2);
 	say_hour(test, 0, START_MS, 2);
-	assert_true(merger_is_waiting(test->merger, &due_ms));
-	assert_int_equal(due_ms, 2000);
-	assert_int_equal(publish(test, 1999, SIZE_MAX), 0);
-	assert_int_equal(publish(test, 2000, SIZE_MAX), ROWS_OF_ONE);
-	assert_true(merger_is_waiting(test->merger, &due_ms));
-	assert_int_equal(due_ms, 6000);
-	assert_int_equal(publish(test, 5999, SIZE_MAX), 0);
-	assert_int_equal(publish(test, 6000, SIZE_MAX), ROWS_OF_ONE);
-	assert_int_equal(publish(test, 60999, SIZE_MAX), 0);
-	assert_int_equal(publish(test, 61000, SIZE_MAX), ROWS_OF_ONE);
-	assert_int_equal(test->topic.spacing_ms, 1000);
+	check_due(test, 2000, 1000);
+	check_due(test, 6000, 5000);
+	check_due(test, 61000, 60000);
+	assert_false(merger_is_waiting(test->merger, &due_ms));
+	assert_in_range(test->topic.spacing_ms, 1000, 1034);
+	row_topic_check_against(&test->topic, test->merger);
+}
+
+/* A row that was not out for its emit time does not wait for one that was. */
+static void test_fresh_rows(void **state)
+{
+	struct publish_case *test = *state;
+	say_window(test, 0, 0, 1);
+	publish(test, 1000, SIZE_MAX);
+	say_window(test, 0, 0, 2);
+	say_window(test, 1, 0, 1);
+	assert_int_equal(publish(test, 1200, SIZE_MAX), 2); /* the account was out, too */
+	say_window(test, 1, 0, 2);
+	assert_int_equal(publish(test, 2100, SIZE_MAX), ROWS_OF_ONE);
+	assert_int_equal(publish(test, 2300, SIZE_MAX), 2);
 	row_topic_check_against(&test->topic, test->merger);
 }
 
@@ -164,7 +183,7 @@ static void test_zeros_once(void **state)
 	say_window(test, 0, 0, 5);
 	publish(test, 0, SIZE_MAX);
 	say_window(test, 0, 0, 0);
-	assert_int_equal(publish(test, 1000, SIZE_MAX), ROWS_OF_ONE);
+	assert_int_equal(publish(test, 1100, SIZE_MAX), ROWS_OF_ONE);
 	assert_true(row_at(test, "rolling/event/5m/ad/ad-0")->is_empty);
 	for (int i = 1; i < 20; i++) {
 		merger_advance(test->merger, START_MS + i * MINUTE_MS);
@@ -363,7 +382,8 @@ static void test_names_of_parents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_emit_times), CASE(test_coalesced), CASE(test_limit),	       CASE(test_no_room),
+		CASE(test_emit_times), CASE(test_fresh_rows), CASE(test_coalesced),
+		CASE(test_limit),      CASE(test_no_room),
 		CASE(test_zeros_once), CASE(test_slides),    CASE(test_settled),
 		CASE(test_settled_within_an_hour), CASE(test_bucket_emptied),
 		CASE(test_expected),   CASE(test_revisions), CASE(test_drop_task),

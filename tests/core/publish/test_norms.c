@@ -120,7 +120,7 @@ static void test_pace(void **state)
 	say_window(stage, "other", WINDOW_NORM, (struct ladder){1000, 401, false});
 	publish(stage, 500);
 	assert_int_equal(count_of(stage, ROW_OF_AD), 1);
-	publish(stage, 1000);
+	publish(stage, 1100);
 	assert_int_equal(count_of(stage, ROW_OF_AD), 2);
 	assert_says(stage, ROW_OF_AD, "\"reply\"", "healthy");
 	say_window(stage, "other", WINDOW_NORM, (struct ladder){1000, 410, false});
@@ -272,12 +272,12 @@ static void test_many(void **state)
 	assert_int_equal(count, 0);
 	for (int hour = HOURS; hour > 0; hour -= 24)
 		say_hour(stage, "other", START_MS - hour * AN_HOUR_MS, (struct ladder){5000, 5000, false});
-	wall_ms += MINUTE_MS;
+	wall_ms += 2 * MINUTE_MS;
 	merger_publish(stage->merger, wall_ms, SIZE_MAX, 0, count_weak, &count);
 	merger_check(stage->merger);
 	assert_true(merger_is_waiting(stage->merger, &due_ms) && due_ms <= wall_ms);
 	assert_in_range(count, 1, HOURS - 1);
-	for (; merger_is_waiting(stage->merger, &due_ms); wall_ms += MINUTE_MS)
+	for (; merger_is_waiting(stage->merger, &due_ms); wall_ms += 2 * MINUTE_MS)
 		merger_publish(stage->merger, wall_ms, SIZE_MAX, 0, count_weak, &count);
 	assert_int_equal(count, HOURS);
 	merger_check(stage->merger);
