@@ -138,13 +138,35 @@ static bool is_address(const char *text)
 	return port <= 65535;
 }
 
+/* host:port,host:port... up to the text's end or a '/'; what is before an '@' is not looked at. */
+static bool is_address_list(const char *text)
+{
+	const char *end = text + strcspn(text, "/");
+	const char *at = memrchr(text, '@', (size_t)(end - text));
+	const char *hosts = at ? at + 1 : text;
+	while (true) {
+		size_t len = strcspn(hosts, ",/");
+		char place[512];
+		if (len >= sizeof place)
+			return false;
+		memcpy(place, hosts, len);
+		place[len] = '\0';
+		if (!is_address(place))
+			return false;
+		if (hosts[len] != ',')
+			return true;
+		hosts += len + 1;
+	}
+}
+
 static const char *redis_url_fault(const char *text)
 {
 	if (strncmp(text, "rediss://", 9) == 0)
-		return "TLS to Redis is not supported: use redis:// through a tunnel, or unix:///path";
+		return "TLS to Redis is not built in (hiredis 0.14 has none): use redis:// through a tunnel, "
+		       "or unix:///path";
 	if (strncmp(text, "unix:///", 8) == 0 && text[8] != '\0')
 		return NULL;
-	if (strncmp(text, "redis://", 8) == 0 && is_address(text + 8)) {
+	if (strncmp(text, "redis://", 8) == 0 && is_address_list(text + 8)) {
 		const char *database = strchr(text + 8, '/');
 		if (!database || is_made_of(database + 1, strlen(database + 1), DIGITS))
 			return NULL;

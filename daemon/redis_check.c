@@ -194,8 +194,9 @@ static redisContext *connect_to(const struct redis_url *url)
 {
 	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
 	redisContext *redis = url->is_unix
-				      ? redisConnectUnixWithTimeout(url->host, timeout)
-				      : redisConnectWithTimeout(url->host, (int)strtol(url->port, NULL, 10),
+				      ? redisConnectUnixWithTimeout(url->places[0].host, timeout)
+				      : redisConnectWithTimeout(url->places[0].host,
+								(int)strtol(url->places[0].port, NULL, 10),
 								timeout);
 	CHECK(redis);
 	if (!redis->err)
@@ -206,9 +207,10 @@ static redisContext *connect_to(const struct redis_url *url)
 void redis_check(const struct redis_url *url, const char *name_space, size_t task_count,
 		 struct check_report *report)
 {
-	struct redis_talk talk = {connect_to(url), url->address, report};
+	struct redis_address address = redis_place_address(&url->places[0]);
+	struct redis_talk talk = {connect_to(url), address.text, report};
 	if (has_failed(&talk)) {
-		check_report_error(report, EXIT_UNAVAILABLE, "redis %s: does not answer: %s", url->address,
+		check_report_error(report, EXIT_UNAVAILABLE, "redis %s: does not answer: %s", talk.address,
 				   talk.redis->errstr);
 	} else if (log_in(&talk, url)) {
 		check_info(&talk);

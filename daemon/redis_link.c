@@ -32,8 +32,14 @@ enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_GREETING, LINK_UP };
 
 struct redis_link {
 	struct loop *loop;
-	struct redis_url url;
+	struct redis_url url; /* but for its places */
 	struct redis_handler handler;
+	struct redis_place *places;
+	size_t place_count;
+	size_t next_place;
+	struct redis_place here; /* the one it is at, or tries */
+	bool is_here_good;       /* it was up there: tried once more before the next */
+	bool is_cluster;
 	enum link_state state;
 	struct loop_timer timer; /* when to connect, when to give up connecting, when to look for silence */
 	struct addrinfo *addresses;
@@ -57,23 +63,10 @@ struct redis_link {
 
 static void link_connect(struct redis_link *link);
 
-bool redis_error_passes(struct slice error)
-{
-	static const char *const passing[] = {
-		"LOADING ", "MISCONF ", "OOM ", "READONLY ", "BUSY ", "TRYAGAIN ", "MASTERDOWN ",
-		"NOREPLICAS ", "CLUSTERDOWN ", "UNBLOCKED ", "NOSCRIPT ", "ERR max number of clients",
-	};
-	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
-		struct slice start = slice_from(passing[i]);
-		if (error.len >= start.len && memcmp(error.data, start.data, start.len) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int64_t link_pause_ms(const struct redis_link *link)
 {
-	unsigned shift = link->failures < 6 ? link->failures : 6;
+	size_t rounds = link->failures / link->place_count;
+	unsigned shift = rounds < 6 ? (unsigned)rounds : 6;
 	int64_t pause_ms = (int64_t)BACKOFF_MIN_MS << shift;
 	pause_ms = pause_ms < BACKOFF_MAX_MS ? pause_ms : BACKOFF_MAX_MS;
 	uint32_t random = 0;
@@ -105,7 +98,8 @@ static void link_lost(struct redis_link *link, const char *why)
 	bool was_up = link->state == LINK_UP;
 	if (!link->is_away || strcmp(link->why, why) != 0) {
 		snprintf(link->why, sizeof link->why, "%s", why);
-		log_warn("redis is away", "address=%s why=%s", link->url.address, log_quoted(link->why).text);
+		log_warn("redis is away", "address=%s why=%s", redis_place_address(&link->here).text,
+			 log_quoted(link->why).text);
 	}
 	link->is_away = true;
 	link_close(link);
@@ -119,7 +113,7 @@ static void link_lost(struct redis_link *link, const char *why)
 void redis_link_succeed(struct redis_link *link)
 {
 	if (link->is_away)
-		log_info("redis is back", "address=%s", link->url.address);
+		log_info("redis is back", "address=%s", redis_place_address(&link->here).text);
 	link->is_away = false;
 	link->failures = 0;
 }
@@ -235,13 +229,28 @@ static void link_greet(struct redis_link *link)
 		redis_link_put(link, slice_from(link->url.database));
 	}
 	link_command(link, 1);
+	redis_link_put(link, slice_from("INFO"));
+	link_command(link, 1);
 	redis_link_put(link, slice_from("PING"));
 	redis_link_flush(link);
 }
 
+/* Who may not ask is not told, and goes on. */
+static void link_take_info(struct redis_link *link, const struct redis_reply *reply)
+{
+	bool is_replica = slice_equal(redis_info_value(reply->text, "role"), slice_from("slave"));
+	link->is_cluster =
+		slice_equal(redis_info_value(reply->text, "cluster_enabled"), slice_from("1"));
+	if (is_replica && !link->is_cluster)
+		redis_link_drop(link, "this is a replica, which takes no writes");
+}
+
 static void link_take_greeting(struct redis_link *link, const struct redis_reply *reply)
 {
-	if (reply->kind == REDIS_ERROR) {
+	bool is_info = link->due == 1;
+	if (is_info) {
+		link_take_info(link, reply);
+	} else if (reply->kind == REDIS_ERROR) {
 		char why[WHY_MAX];
 		snprintf(why, sizeof why, "%.*s", (int)reply->text.len, reply->text.data);
 		redis_link_drop(link, why);
@@ -249,33 +258,15 @@ static void link_take_greeting(struct redis_link *link, const struct redis_reply
 			link->handler.refused(link->handler.ctx, why);
 	} else if (link->due == 0) {
 		link->state = LINK_UP;
+		link->is_here_good = true;
 		loop_timer_set(link->loop, &link->timer, loop_now_ms() + WATCH_MS);
 		link->handler.up(link->handler.ctx);
 	}
 }
 
-struct slice redis_reply_item(const struct redis_reply *reply, size_t index)
-{
-	CHECK(reply->kind == REDIS_ARRAY && index < reply->count);
-	const redisReply *item = ((redisReply *const *)reply->items)[index];
-	if (item->type != REDIS_REPLY_STRING)
-		return (struct slice){NULL, 0};
-	return (struct slice){item->str, item->len};
-}
-
 static void link_take_reply(struct redis_link *link, const redisReply *raw)
 {
-	static const enum redis_kind kinds[] = {
-		[REDIS_REPLY_STRING] = REDIS_TEXT, [REDIS_REPLY_ARRAY] = REDIS_ARRAY,
-		[REDIS_REPLY_INTEGER] = REDIS_INTEGER, [REDIS_REPLY_NIL] = REDIS_NIL,
-		[REDIS_REPLY_STATUS] = REDIS_STATUS, [REDIS_REPLY_ERROR] = REDIS_ERROR,
-	};
-	struct redis_reply reply = {.kind = kinds[raw->type]};
-	if (reply.kind == REDIS_TEXT || reply.kind == REDIS_STATUS || reply.kind == REDIS_ERROR)
-		reply.text = (struct slice){raw->str, raw->len};
-	reply.integer = reply.kind == REDIS_INTEGER ? raw->integer : 0;
-	reply.count = reply.kind == REDIS_ARRAY ? raw->elements : 0;
-	reply.items = reply.kind == REDIS_ARRAY ? raw->element : NULL;
+	struct redis_reply reply = redis_reply_of(raw);
 	if (link->due == 0) {
 		redis_link_drop(link, "a reply that nobody asked for");
 		return;
@@ -383,7 +374,7 @@ static int link_open_socket(struct redis_link *link, int family, const void *add
 static int link_open_unix(struct redis_link *link)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	memcpy(address.sun_path, link->url.host, strlen(link->url.host) + 1);
+	memcpy(address.sun_path, link->here.host, strlen(link->here.host) + 1);
 	return link_open_socket(link, AF_UNIX, &address, sizeof address);
 }
 
@@ -404,9 +395,16 @@ static const char *link_look_up(struct redis_link *link)
 	if (link->addresses)
 		freeaddrinfo(link->addresses);
 	link->addresses = NULL;
-	int error = getaddrinfo(link->url.host, link->url.port, &hints, &link->addresses);
+	int error = getaddrinfo(link->here.host, link->here.port, &hints, &link->addresses);
 	link->next_address = error ? NULL : link->addresses;
 	return error ? gai_strerror(error) : NULL;
+}
+
+static void link_choose_place(struct redis_link *link)
+{
+	if (!link->is_here_good)
+		link->here = link->places[link->next_place++ % link->place_count];
+	link->is_here_good = false;
 }
 
 static void link_connect(struct redis_link *link)
@@ -425,6 +423,7 @@ static void link_fire(void *ctx)
 {
 	struct redis_link *link = ctx;
 	if (link->state == LINK_WAITING) {
+		link_choose_place(link);
 		const char *problem = link->url.is_unix ? NULL : link_look_up(link);
 		if (problem)
 			link_lost(link, problem);
@@ -439,6 +438,26 @@ static void link_fire(void *ctx)
 	}
 }
 
+void redis_link_set_places(struct redis_link *link, const struct redis_place *places, size_t count)
+{
+	CHECK(count > 0);
+	link->places = realloc(link->places, count * sizeof *places);
+	CHECK(link->places);
+	memcpy(link->places, places, count * sizeof *places);
+	link->place_count = count;
+	link->next_place = 0;
+}
+
+const struct redis_place *redis_link_place(const struct redis_link *link)
+{
+	return &link->here;
+}
+
+bool redis_link_is_cluster(const struct redis_link *link)
+{
+	return link->is_cluster;
+}
+
 struct redis_link *redis_link_create(struct loop *loop, const struct redis_url *url,
 				     const struct redis_handler *handler)
 {
@@ -447,6 +466,7 @@ struct redis_link *redis_link_create(struct loop *loop, const struct redis_url *
 	link->loop = loop;
 	link->url = *url;
 	link->handler = *handler;
+	redis_link_set_places(link, url->places, url->place_count);
 	link->fd = -1;
 	link->timer.fire = link_fire;
 	link->timer.ctx = link;
@@ -463,5 +483,6 @@ void redis_link_destroy(struct redis_link *link)
 	if (link->addresses)
 		freeaddrinfo(link->addresses);
 	buffer_destroy(&link->out);
+	free(link->places);
 	free(link);
 }

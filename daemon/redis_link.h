@@ -1,7 +1,7 @@
 /* Redis link: one connection to Redis that comes back by itself. hiredis reads the replies; the commands are
  * written in RESP straight into the send buffer, so a page is sealed where it is sent from.
  *
- *            connect          AUTH, SELECT, PING
+ *            connect          AUTH, SELECT, INFO, PING
  *   waiting ---------> connecting -----> greeting -----> up: handler.up, then commands and replies
  *      ^                   |                |             |
  *      +------ backoff ----+----------------+-------------+  handler.down
@@ -10,6 +10,11 @@
  * work got done, not just a connection. "redis is away" and "redis is back" are logged once each, the first
  * again when its reason changes. A silent Redis (no byte for 30 s while replies are due, 5 s to connect)
  * counts as gone.
+ *
+ * Of several places it is at one: the one where it was up last, else the next in turn, until one lets it in.
+ * It leaves a replica again, which takes no writes (but a node of a cluster says by MOVED what it does not
+ * take): so after a failover, which a demoted master tells by READONLY, it finds the new master by itself.
+ * Where it has no right to INFO it stays anywhere.
  *
  * Redis answers in order, so the user counts replies. Nothing is repeated here: after `down` every reply that
  * was due will not come, and the user starts again at `up`.
@@ -21,25 +26,8 @@
 
 #include "core/base/slice.h"
 #include "daemon/loop.h"
+#include "daemon/redis_reply.h"
 #include "daemon/redis_url.h"
-
-enum redis_kind { REDIS_NIL, REDIS_STATUS, REDIS_ERROR, REDIS_TEXT, REDIS_INTEGER, REDIS_ARRAY };
-
-/* Valid during the callback. */
-struct redis_reply {
-	enum redis_kind kind;
-	struct slice text; /* status, error, text */
-	int64_t integer;
-	size_t count; /* array */
-	const void *items;
-};
-
-/* Item `index` of an array of texts; any other kind of item is an empty slice. */
-struct slice redis_reply_item(const struct redis_reply *reply, size_t index);
-
-/* Whether an error reply is of the kind that passes by itself: Redis is loading, full, read-only, busy, or
- * the disk under it is full. */
-bool redis_error_passes(struct slice error);
 
 struct redis_handler {
 	void (*up)(void *ctx);
@@ -60,6 +48,13 @@ struct redis_link *redis_link_create(struct loop *loop, const struct redis_url *
 void redis_link_destroy(struct redis_link *link);
 
 bool redis_link_is_up(const struct redis_link *link);
+
+/* Where it tries from now on; the connection that it has stays. */
+void redis_link_set_places(struct redis_link *link, const struct redis_place *places, size_t count);
+/* Where it is, or tries to be. */
+const struct redis_place *redis_link_place(const struct redis_link *link);
+/* While up: it is a node of a cluster. */
+bool redis_link_is_cluster(const struct redis_link *link);
 
 /* A command is begun with its number of arguments, and given each in turn. Only while up. */
 void redis_link_begin(struct redis_link *link, unsigned argument_count);

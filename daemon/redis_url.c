@@ -69,10 +69,11 @@ static bool url_take_user(struct slice *rest, struct redis_url *url)
 	       text_copy_unescaped(password, url->password, sizeof url->password);
 }
 
-static bool url_take_host(struct slice rest, struct redis_url *url)
+static bool place_take(struct slice rest, struct redis_place *place)
 {
 	const char *colon;
 	struct slice host = rest;
+	*place = (struct redis_place){.port = "6379"};
 	if (rest.len && rest.data[0] == '[') {
 		const char *bracket = memchr(rest.data, ']', rest.len);
 		if (!bracket)
@@ -89,33 +90,50 @@ static bool url_take_host(struct slice rest, struct redis_url *url)
 	}
 	if (colon) {
 		slice_until(&rest, colon);
-		if (!number_copy(rest, url->port, sizeof url->port, 65535))
+		if (!number_copy(rest, place->port, sizeof place->port, 65535))
 			return false;
 	}
-	return host.len > 0 && text_copy(host, url->host, sizeof url->host);
+	return host.len > 0 && text_copy(host, place->host, sizeof place->host);
 }
 
-static const char *url_take_place(struct slice rest, struct redis_url *url)
+static const char *url_take_places(struct slice rest, struct redis_url *url)
 {
-	if (url->is_unix) {
-		if (rest.len < 2 || rest.data[0] != '/')
-			return "the path of the socket must be absolute: unix:///path/of/the.sock";
-		return rest.len < 108 && text_copy(rest, url->host, sizeof url->host)
-			? NULL : "the path of a UNIX socket has at most 107 bytes";
+	while (url->place_count < REDIS_PLACES_MAX) {
+		const char *comma = rest.len ? memchr(rest.data, ',', rest.len) : NULL;
+		struct slice place = comma ? slice_until(&rest, comma) : rest;
+		if (!place_take(place, &url->places[url->place_count++]))
+			return "host and port must look like redis://host:port/database, several hosts like "
+			       "redis://host:port,host:port/database";
+		if (!comma)
+			return NULL;
 	}
-	const char *slash = memchr(rest.data, '/', rest.len);
+	return "it names at most 16 hosts";
+}
+
+static const char *url_take_socket(struct slice path, struct redis_url *url)
+{
+	if (path.len < 2 || path.data[0] != '/')
+		return "the path of the socket must be absolute: unix:///path/of/the.sock";
+	url->place_count = 1;
+	return path.len < 108 && text_copy(path, url->places[0].host, sizeof url->places[0].host)
+		? NULL : "the path of a UNIX socket has at most 107 bytes";
+}
+
+static const char *url_take_hosts(struct slice rest, struct redis_url *url)
+{
+	const char *slash = rest.len ? memchr(rest.data, '/', rest.len) : NULL;
 	if (slash) {
-		struct slice host = slice_until(&rest, slash);
+		struct slice hosts = slice_until(&rest, slash);
 		if (rest.len && !number_copy(rest, url->database, sizeof url->database, 999999))
 			return "the database behind the last / must be a number";
-		rest = host;
+		rest = hosts;
 	}
-	return url_take_host(rest, url) ? NULL : "host and port must look like redis://host:port/database";
+	return url_take_places(rest, url);
 }
 
 bool redis_url_parse(const char *text, struct redis_url *url, char *error, size_t error_size)
 {
-	*url = (struct redis_url){.port = "6379", .database = "0"};
+	*url = (struct redis_url){.database = "0"};
 	struct slice rest = slice_from(text);
 	const char *problem = NULL;
 	url->is_unix = strncmp(text, "unix://", 7) == 0;
@@ -127,16 +145,25 @@ bool redis_url_parse(const char *text, struct redis_url *url, char *error, size_
 	else if (!url_take_user(&rest, url))
 		problem = "what stands before @ must be user:password or :password, with % only in escapes";
 	else
-		problem = url_take_place(rest, url);
-	if (problem) {
+		problem = url->is_unix ? url_take_socket(rest, url) : url_take_hosts(rest, url);
+	if (problem)
 		snprintf(error, error_size, "redis.url: %s", problem);
-		return false;
-	}
-	if (url->is_unix)
-		snprintf(url->address, sizeof url->address, "%s", url->host);
-	else if (strchr(url->host, ':'))
-		snprintf(url->address, sizeof url->address, "[%s]:%s", url->host, url->port);
+	return !problem;
+}
+
+struct redis_address redis_place_address(const struct redis_place *place)
+{
+	struct redis_address address;
+	if (!place->port[0])
+		snprintf(address.text, sizeof address.text, "%s", place->host);
+	else if (strchr(place->host, ':'))
+		snprintf(address.text, sizeof address.text, "[%s]:%s", place->host, place->port);
 	else
-		snprintf(url->address, sizeof url->address, "%s:%s", url->host, url->port);
-	return true;
+		snprintf(address.text, sizeof address.text, "%s:%s", place->host, place->port);
+	return address;
+}
+
+bool redis_place_equal(const struct redis_place *one, const struct redis_place *other)
+{
+	return strcmp(one->host, other->host) == 0 && strcmp(one->port, other->port) == 0;
 }
