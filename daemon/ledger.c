@@ -6,43 +6,12 @@
 
 #include "daemon/ledger_private.h"
 
-static void ledger_load_script(struct ledger *ledger)
-{
-	redis_link_begin(ledger->link, 3);
-	redis_link_put(ledger->link, slice_from("SCRIPT"));
-	redis_link_put(ledger->link, slice_from("LOAD"));
-	redis_link_put(ledger->link, slice_from(ledger_script));
-	redis_link_flush(ledger->link);
-}
-
-static void operation_activate(struct ledger_operation *operation)
-{
-	operation->is_active = operation->task->ledger->is_active = true;
-	operation->task->hold_count++;
-}
-
-static void ledger_start_next(struct ledger *ledger)
-{
-	while (ledger->is_ready && !ledger->is_active && ledger->first) {
-		operation_activate(ledger->first);
-		ledger->first->verbs->start(ledger->first);
-	}
-}
-
-void ledger_enqueue(struct ledger *ledger, struct ledger_operation *operation)
-{
-	operation->next = NULL;
-	*ledger->last = operation;
-	ledger->last = &operation->next;
-	ledger_start_next(ledger);
-}
-
-static void operation_pop(struct ledger *ledger, struct ledger_operation **place)
+static void operation_pop(struct ledger_task *task, struct ledger_operation **place)
 {
 	struct ledger_operation *operation = *place;
 	*place = operation->next;
-	if (ledger->last == &operation->next)
-		ledger->last = place;
+	if (task->last == &operation->next)
+		task->last = place;
 }
 
 static void task_release(struct ledger_task *task)
@@ -53,22 +22,118 @@ static void task_release(struct ledger_task *task)
 	free(task);
 }
 
+static struct ledger_operation *task_activate(struct ledger_node *node)
+{
+	struct ledger_task *task = node->first;
+	ledger_unqueue_task(task);
+	task->node = node;
+	task->state = LEDGER_TASK_ACTIVE;
+	task->hold_count++;
+	task->first->is_active = true;
+	node->active = task;
+	return task->first;
+}
+
+static void task_deactivate(struct ledger_task *task)
+{
+	task->node->active = NULL;
+	task->node = NULL;
+	task->state = LEDGER_TASK_IDLE;
+}
+
+void ledger_queue_task(struct ledger_task *task, struct ledger_node *node)
+{
+	CHECK(task->state == LEDGER_TASK_IDLE && task->first);
+	task->state = LEDGER_TASK_QUEUED;
+	task->node = node;
+	task->next_queued = NULL;
+	*node->last = task;
+	node->last = &task->next_queued;
+	ledger_start_next(node);
+}
+
+void ledger_unqueue_task(struct ledger_task *task)
+{
+	struct ledger_node *node = task->node;
+	struct ledger_task **place = &node->first;
+	while (*place != task)
+		place = &(*place)->next_queued;
+	*place = task->next_queued;
+	if (node->last == &task->next_queued)
+		node->last = place;
+	task->node = NULL;
+	task->state = LEDGER_TASK_IDLE;
+}
+
+void ledger_start_next(struct ledger_node *node)
+{
+	while (node->is_ready && !node->active && node->first) {
+		struct ledger_operation *operation = task_activate(node);
+		operation->verbs->start(operation);
+	}
+}
+
+void ledger_enqueue(struct ledger_operation *operation)
+{
+	struct ledger_task *task = operation->task;
+	operation->next = NULL;
+	*task->last = operation;
+	task->last = &operation->next;
+	if (task->state == LEDGER_TASK_IDLE)
+		ledger_queue_task(task, ledger_home(task));
+}
+
+struct redis_link *ledger_link(const struct ledger_operation *operation)
+{
+	return operation->task->node->link;
+}
+
+void ledger_begin(struct ledger_operation *operation, unsigned argument_count)
+{
+	struct redis_link *link = ledger_link(operation);
+	if (operation->is_asking) {
+		redis_link_begin(link, 1);
+		redis_link_put(link, slice_from("ASKING"));
+	}
+	redis_link_begin(link, argument_count);
+}
+
 void ledger_finish(struct ledger_operation *operation, enum ledger_result result)
 {
 	struct ledger_task *task = operation->task;
 	struct ledger *ledger = task->ledger;
-	CHECK(ledger->first == operation && ledger->is_active);
-	operation_pop(ledger, &ledger->first);
+	struct ledger_node *node = task->node;
+	CHECK(node->active == task && task->first == operation);
+	operation_pop(task, &task->first);
 	operation->result = result;
 	ledger->counts.fenced += result == LEDGER_FENCED;
 	ledger->counts.failed += result == LEDGER_FAILED;
 	task->is_restored = result == LEDGER_DONE;
-	if (result == LEDGER_DONE)
-		redis_link_succeed(ledger->link);
+	if (result == LEDGER_DONE) {
+		redis_link_succeed(node->link);
+		task->redirects = 0;
+	}
 	operation->verbs->end(operation, !task->is_closed);
+	task_deactivate(task);
+	if (task->first)
+		ledger_queue_task(task, ledger_home(task));
 	task_release(task);
-	ledger->is_active = false;
-	ledger_start_next(ledger);
+	ledger_start_next(node);
+}
+
+bool ledger_stop(struct ledger_task *task)
+{
+	struct ledger_operation *operation = task->first;
+	bool is_closed = task->is_closed;
+	task_deactivate(task);
+	task->ledger->counts.restarts++;
+	operation->is_active = operation->is_over = operation->is_asking = operation->is_asked = false;
+	if (is_closed) {
+		operation_pop(task, &task->first);
+		operation->verbs->end(operation, false);
+	}
+	task_release(task);
+	return !is_closed;
 }
 
 void ledger_fail(struct ledger_operation *operation, const char *format, ...)
@@ -77,94 +142,39 @@ void ledger_fail(struct ledger_operation *operation, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(operation->error, sizeof operation->error, format, arguments);
 	va_end(arguments);
-	operation->is_failed = true;
+	operation->is_over = true;
+	operation->detour = DETOUR_NONE;
 }
 
 void ledger_take_error(struct ledger_operation *operation, const char *key, struct slice error)
 {
+	if (ledger_take_redirect(operation, error))
+		return;
 	if (!redis_error_passes(error)) {
 		ledger_fail(operation, "redis key %s: %.*s", key, (int)error.len, error.data);
 		return;
 	}
 	char why[LEDGER_ERROR_MAX];
 	snprintf(why, sizeof why, "%.*s", (int)error.len, error.data);
-	redis_link_drop(operation->task->ledger->link, why);
+	redis_link_drop(ledger_link(operation), why);
 }
 
-static void ledger_on_up(void *ctx)
+static size_t node_operation_count(const struct ledger_node *node)
 {
-	ledger_load_script(ctx);
-}
-
-static void ledger_on_refused(void *ctx, const char *why)
-{
-	struct ledger *ledger = ctx;
 	size_t count = 0;
-	for (struct ledger_operation *operation = ledger->first; operation; operation = operation->next)
-		count++;
-	for (; count > 0 && ledger->first; count--) {
-		struct ledger_operation *operation = ledger->first;
-		operation_activate(operation);
+	for (const struct ledger_task *task = node->first; task; task = task->next_queued)
+		for (const struct ledger_operation *at = task->first; at; at = at->next)
+			count++;
+	return count;
+}
+
+void ledger_refuse(struct ledger_node *node, const char *why)
+{
+	for (size_t count = node_operation_count(node); count > 0 && node->first; count--) {
+		struct ledger_operation *operation = task_activate(node);
 		ledger_fail(operation, "redis refuses this user: %s", why);
 		ledger_finish(operation, LEDGER_FAILED);
 	}
-}
-
-static void ledger_take_script(struct ledger *ledger, const struct redis_reply *reply)
-{
-	if (reply->kind == REDIS_TEXT && reply->text.len == sizeof ledger->script_hash - 1) {
-		memcpy(ledger->script_hash, reply->text.data, reply->text.len);
-		ledger->is_ready = true;
-		if (!ledger->first)
-			redis_link_succeed(ledger->link);
-		ledger_start_next(ledger);
-		return;
-	}
-	char why[LEDGER_ERROR_MAX];
-	snprintf(why, sizeof why, "SCRIPT LOAD: %.*s", (int)reply->text.len, reply->text.data);
-	redis_link_drop(ledger->link, why);
-	if (!redis_error_passes(reply->text))
-		ledger_on_refused(ledger, why);
-}
-
-static void ledger_on_reply(void *ctx, const struct redis_reply *reply)
-{
-	struct ledger *ledger = ctx;
-	if (!ledger->is_ready) {
-		ledger_take_script(ledger, reply);
-		return;
-	}
-	struct ledger_operation *operation = ledger->first;
-	CHECK(ledger->is_active && operation);
-	if (!operation->is_failed)
-		operation->verbs->reply(operation, reply);
-	if (ledger->first == operation && operation->is_failed && redis_link_due(ledger->link) == 0)
-		ledger_finish(operation, LEDGER_FAILED);
-}
-
-static void ledger_on_room(void *ctx)
-{
-	struct ledger *ledger = ctx;
-	if (ledger->is_active && !ledger->first->is_failed)
-		ledger->first->verbs->pump(ledger->first);
-}
-
-/* The operation under way starts again at the next `up`. */
-static void ledger_on_down(void *ctx)
-{
-	struct ledger *ledger = ctx;
-	ledger->is_ready = false;
-	if (!ledger->is_active)
-		return;
-	struct ledger_operation *operation = ledger->first;
-	struct ledger_task *task = operation->task;
-	operation->is_active = operation->is_failed = ledger->is_active = false;
-	ledger->counts.restarts++;
-	if (task->is_closed) {
-		operation_pop(ledger, &ledger->first);
-		operation->verbs->end(operation, false);
-	}
-	task_release(task);
 }
 
 struct ledger *ledger_create(struct loop *loop, const struct redis_url *url, const char *name_space,
@@ -176,12 +186,11 @@ struct ledger *ledger_create(struct loop *loop, const struct redis_url *url, con
 	CHECK(getrandom(&owner, sizeof owner, 0) == sizeof owner);
 	snprintf(ledger->owner, sizeof ledger->owner, "%016" PRIx64, owner);
 	memcpy(ledger->name_space, name_space, strlen(name_space) + 1);
-	ledger->last = &ledger->first;
+	ledger->loop = loop;
+	ledger->url = *url;
 	ledger->sealer = sealer_create(identity);
-	struct redis_handler handler = {
-		ledger_on_up, ledger_on_reply, ledger_on_room, ledger_on_down, ledger_on_refused, ledger,
-	};
-	ledger->link = redis_link_create(loop, url, &handler);
+	ledger->map = slot_map_create();
+	ledger->seed = ledger_node_create(ledger, url);
 	return ledger;
 }
 
@@ -189,25 +198,28 @@ void ledger_destroy(struct ledger *ledger)
 {
 	if (!ledger)
 		return;
-	redis_link_destroy(ledger->link);
-	while (ledger->first) {
-		struct ledger_operation *operation = ledger->first;
-		struct ledger_task *task = operation->task;
-		bool was_active = operation->is_active;
-		operation_pop(ledger, &ledger->first);
-		operation->verbs->end(operation, false);
-		if (was_active)
-			task_release(task);
+	loop_timer_cancel(ledger->loop, &ledger->map_timer);
+	ledger_node_destroy(ledger->seed);
+	while (ledger->nodes) {
+		struct ledger_node *node = ledger->nodes;
+		ledger->nodes = node->next;
+		ledger_node_destroy(node);
 	}
 	while (ledger->tasks)
 		ledger_close_task(ledger->tasks);
+	slot_map_destroy(ledger->map);
 	sealer_destroy(ledger->sealer);
 	free(ledger);
 }
 
 bool ledger_is_up(const struct ledger *ledger)
 {
-	return ledger->is_ready && redis_link_is_up(ledger->link);
+	bool is_up = redis_link_is_up(ledger->seed->link);
+	if (!ledger->is_cluster)
+		return is_up && ledger->seed->is_ready;
+	for (const struct ledger_node *node = ledger->nodes; node; node = node->next)
+		is_up &= node->is_ready && redis_link_is_up(node->link);
+	return is_up && !ledger->seed->first && ledger->nodes;
 }
 
 const struct ledger_counts *ledger_counts(const struct ledger *ledger)
@@ -222,7 +234,9 @@ struct ledger_task *ledger_open_task(struct ledger *ledger, uint32_t number)
 	*task = (struct ledger_task){
 		.ledger = ledger, .next = ledger->tasks, .number = number, .hold_count = 1,
 	};
+	task->last = &task->first;
 	snprintf(task->prefix, sizeof task->prefix, "{%s:%" PRIu32 "}:", ledger->name_space, number);
+	task->slot = redis_key_slot(slice_from(task->prefix));
 	ledger->tasks = task;
 	return task;
 }
@@ -234,17 +248,16 @@ void ledger_close_task(struct ledger_task *task)
 	while (*place != task)
 		place = &(*place)->next;
 	*place = task->next;
-	struct ledger_operation **waiting = &ledger->first;
-	if (ledger->first && ledger->first->is_active)
-		waiting = &ledger->first->next;
+	if (task->state == LEDGER_TASK_QUEUED)
+		ledger_unqueue_task(task);
+	if (task->state == LEDGER_TASK_PAUSED)
+		loop_timer_cancel(ledger->loop, &task->pause);
+	bool is_under_way = task->first && task->first->is_active;
+	struct ledger_operation **waiting = is_under_way ? &task->first->next : &task->first;
 	while (*waiting) {
 		struct ledger_operation *operation = *waiting;
-		if (operation->task == task) {
-			operation_pop(ledger, waiting);
-			operation->verbs->end(operation, false);
-		} else {
-			waiting = &operation->next;
-		}
+		operation_pop(task, waiting);
+		operation->verbs->end(operation, false);
 	}
 	task->is_closed = true;
 	task_release(task);

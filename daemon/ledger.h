@@ -22,8 +22,17 @@
  *
  * Connection, LOADING, MISCONF, OOM, READONLY, BUSY and their like are waited out: the operation starts
  * again from its copy, for ever, 100 ms to 5 s apart. Errors that stay (WRONGTYPE, NOAUTH, NOPERM, a page
- * of another identity) fail the operation with a sentence that names the key. Operations run one after
- * another, in the order they were asked for.
+ * of another identity) fail the operation with a sentence that names the key. Operations of a task run one
+ * after another, in the order they were asked for.
+ *
+ * Redis may be a cluster, which it says itself (cluster_enabled in INFO, or MOVED): then operations go to the
+ * node that has the task's slot, over one connection a node, side by side; one more connection asks for the
+ * slot map, every 5 s and whenever something is not as it says. An operation that is MOVED begins again at
+ * the right node. While a slot is on its way to another node, its keys are in two places: a commit, which
+ * needs them in one, is begun again until they are (nothing is staged behind ASKING: it would be in the way
+ * of the keys that come); a restore follows ASK, and takes no key's absence for granted there. CLUSTERDOWN
+ * is waited out. A replica that takes over without the last commits is told by its vector, like any Redis
+ * that lost its last writes.
  *
  * Redis must not evict (maxmemory-policy noeviction, or volatile-*); a restore that misses a page says so.
  *

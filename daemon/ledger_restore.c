@@ -36,8 +36,8 @@ static const char *restore_key(const struct restore *restore, const char *name, 
 static void restore_send(struct restore *restore, const char *command, const char *name)
 {
 	char key[KEY_MAX];
-	struct redis_link *link = restore->operation.task->ledger->link;
-	redis_link_begin(link, 2);
+	struct redis_link *link = ledger_link(&restore->operation);
+	ledger_begin(&restore->operation, 2);
 	redis_link_put(link, slice_from(command));
 	redis_link_put(link, slice_from(restore_key(restore, name, key)));
 }
@@ -55,7 +55,7 @@ static void restore_start(struct ledger_operation *operation)
 	restore_send(restore, "GET", "vector");
 	restore_send(restore, "GET", "meta");
 	restore_send(restore, "SMEMBERS", "names");
-	redis_link_flush(operation->task->ledger->link);
+	redis_link_flush(ledger_link(operation));
 }
 
 static void restore_pump(struct ledger_operation *operation)
@@ -69,7 +69,7 @@ static void restore_pump(struct ledger_operation *operation)
 		restore_send(restore, "GET", "vector");
 		restore->is_last_sent = true;
 	}
-	redis_link_flush(operation->task->ledger->link);
+	redis_link_flush(ledger_link(operation));
 }
 
 static void restore_take_vector(struct restore *restore, struct slice vector)
@@ -142,7 +142,7 @@ static void restore_take_names(struct restore *restore, const struct redis_reply
 	restore->names.len = restore->page_count * NAME_SIZE;
 	restore->phase = RESTORE_PAGES;
 	restore_begin(restore);
-	if (restore->operation.is_failed)
+	if (restore->operation.is_over)
 		return;
 	restore_pump(&restore->operation);
 	if (restore->page_count == 0)
@@ -163,7 +163,7 @@ static void restore_take_page(struct restore *restore, const struct redis_reply 
 	}
 	if (restore->answered == restore->page_count)
 		restore->phase = RESTORE_AGAIN;
-	if (!restore->operation.is_failed && restore->sent - restore->answered < IN_FLIGHT_GETS / 2)
+	if (!restore->operation.is_over && restore->sent - restore->answered < IN_FLIGHT_GETS / 2)
 		restore_pump(&restore->operation);
 }
 
@@ -196,7 +196,10 @@ static void restore_take_error(struct restore *restore, struct slice error)
 static void restore_reply(struct ledger_operation *operation, const struct redis_reply *reply)
 {
 	struct restore *restore = (struct restore *)operation;
-	if (reply->kind == REDIS_ERROR) {
+	bool is_absent = reply->kind == REDIS_NIL || (reply->kind == REDIS_ARRAY && reply->count == 0);
+	if (operation->is_asking && is_absent) {
+		ledger_wait(operation);
+	} else if (reply->kind == REDIS_ERROR) {
 		restore_take_error(restore, reply->text);
 	} else if (restore->phase == RESTORE_VECTOR) {
 		restore_take_vector(restore, reply->text);
@@ -234,9 +237,10 @@ static void restore_end(struct ledger_operation *operation, bool tells_caller)
 
 void ledger_restore(struct ledger_task *task, const struct ledger_reader *reader)
 {
-	static const struct ledger_verbs verbs = {restore_start, restore_pump, restore_reply, restore_end};
+	static const struct ledger_verbs verbs = {restore_start, restore_pump, restore_reply, restore_end,
+						  true};
 	struct restore *restore = calloc(1, sizeof *restore);
 	CHECK(restore);
 	*restore = (struct restore){.operation = {.verbs = &verbs, .task = task}, .reader = *reader};
-	ledger_enqueue(task->ledger, &restore->operation);
+	ledger_enqueue(&restore->operation);
 }

@@ -1,11 +1,13 @@
 #include "daemon/ledger_private.h"
 
 /* Everything that can go wrong is looked at before the first write, so no half of a commit can stay: after
- * its first write Redis neither interrupts a script nor refuses it memory. Lua's unpack is used in
- * thousands. */
+ * its first write Redis neither interrupts a script nor refuses it memory. A cluster does refuse keys that
+ * are on their way to another node, so there every key that will be written is looked at; none goes while the
+ * script runs. Lua's unpack is used in thousands. */
 const char ledger_script[] =
 "local vector_key, names_key, meta_key = KEYS[1], KEYS[2], KEYS[3]\n"
 "local from, to, meta, staged, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]\n"
+"local in_cluster = ARGV[8] == '1'\n"
 "local function list(text)\n"
 "	local names, seen = {}, {}\n"
 "	for name in string.gmatch(text, '[^\\n]+') do\n"
@@ -40,15 +42,29 @@ const char ledger_script[] =
 "	return redis.error_reply('ERR page twice in a commit: ' .. (twice or gone_twice))\n"
 "end\n"
 "if here ~= from then\n"
-"	in_thousands(staged, pages, unlink)\n"
+"	in_thousands(staged, pages, function(keys) redis.pcall('UNLINK', unpack(keys)) return 0 end)\n"
 "	return redis.status_reply('FENCED')\n"
 "end\n"
 "local size = redis.pcall('SCARD', names_key)\n"
 "if failure(size, names_key) then return failure(size, names_key) end\n"
-"local found = in_thousands(staged, pages, function(keys) return redis.call('EXISTS', unpack(keys)) end)\n"
+"local former = {}\n"
+"if from == '' and size > 0 then former = redis.call('SMEMBERS', names_key) end\n"
+"local problem\n"
+"local function exist(keys)\n"
+"	local count = redis.pcall('EXISTS', unpack(keys))\n"
+"	if type(count) == 'number' then return count end\n"
+"	problem = count.err\n"
+"	return 0\n"
+"end\n"
+"local found = in_thousands(staged, pages, exist)\n"
+"if in_cluster then\n"
+"	for _, names in ipairs({pages, gone, former}) do in_thousands(prefix, names, exist) end\n"
+"end\n"
+"if problem and string.find(problem, 'cluster', 1, true) then problem = 'TRYAGAIN ' .. problem end\n"
+"if problem then return redis.error_reply(problem) end\n"
 "if found < #pages then return redis.status_reply('LOST') end\n"
-"if from == '' and size > 0 then\n"
-"	in_thousands(prefix, redis.call('SMEMBERS', names_key), unlink)\n"
+"if #former > 0 then\n"
+"	in_thousands(prefix, former, unlink)\n"
 "	unlink({names_key})\n"
 "end\n"
 "for _, name in ipairs(pages) do\n"

@@ -36,20 +36,21 @@ static struct slice stage_page_key(const struct stage *stage, size_t page, char 
 static void stage_send_page(struct stage *stage)
 {
 	struct ledger *ledger = stage->operation.task->ledger;
+	struct redis_link *link = ledger_link(&stage->operation);
 	const struct commit_page *page = &stage->commit->pages[stage->sent];
 	char ttl[12];
 	char key[KEY_MAX];
 	char name_text[KEY_MAX];
 	snprintf(ttl, sizeof ttl, "%d", STAGED_TTL_S);
-	redis_link_begin(ledger->link, 5);
-	redis_link_put(ledger->link, slice_from("SET"));
-	redis_link_put(ledger->link, stage_page_key(stage, stage->sent, key));
-	char *sealed = redis_link_put_space(ledger->link, page->len + SEAL_OVERHEAD);
+	ledger_begin(&stage->operation, 5);
+	redis_link_put(link, slice_from("SET"));
+	redis_link_put(link, stage_page_key(stage, stage->sent, key));
+	char *sealed = redis_link_put_space(link, page->len + SEAL_OVERHEAD);
 	struct slice name = commit_page_name(stage->commit, stage->sent);
 	struct slice seal_name = ledger_seal_name(stage->operation.task, name, name_text);
 	sealer_seal(ledger->sealer, seal_name, (struct slice){page->bytes, page->len}, sealed);
-	redis_link_put(ledger->link, slice_from("EX"));
-	redis_link_put(ledger->link, slice_from(ttl));
+	redis_link_put(link, slice_from("EX"));
+	redis_link_put(link, slice_from(ttl));
 	stage->sent++;
 	stage->in_flight_bytes += page->len;
 	ledger->counts.pages_out++;
@@ -60,7 +61,7 @@ static void stage_put_key(struct stage *stage, const char *name)
 {
 	char key[KEY_MAX];
 	int len = snprintf(key, sizeof key, "%s%s", stage->operation.task->prefix, name);
-	redis_link_put(stage->operation.task->ledger->link, (struct slice){key, (size_t)len});
+	redis_link_put(ledger_link(&stage->operation), (struct slice){key, (size_t)len});
 }
 
 static void stage_put_meta(struct stage *stage)
@@ -69,7 +70,7 @@ static void stage_put_meta(struct stage *stage)
 	char name_text[KEY_MAX];
 	struct slice meta = buffer_slice(&stage->commit->meta);
 	struct slice seal_name = ledger_seal_name(task, slice_from("meta"), name_text);
-	char *sealed = redis_link_put_space(task->ledger->link, meta.len + SEAL_OVERHEAD);
+	char *sealed = redis_link_put_space(ledger_link(&stage->operation), meta.len + SEAL_OVERHEAD);
 	sealer_seal(task->ledger->sealer, seal_name, meta, sealed);
 }
 
@@ -77,10 +78,10 @@ static void stage_put_meta(struct stage *stage)
 static void stage_send_script(struct stage *stage)
 {
 	struct ledger_task *task = stage->operation.task;
-	struct redis_link *link = task->ledger->link;
+	struct redis_link *link = ledger_link(&stage->operation);
 	char staged[KEY_MAX];
 	size_t staged_len = stage_put_prefix(stage, staged);
-	redis_link_begin(link, 13);
+	ledger_begin(&stage->operation, 14);
 	redis_link_put(link, slice_from("EVALSHA"));
 	redis_link_put(link, slice_from(task->ledger->script_hash));
 	redis_link_put(link, slice_from("3"));
@@ -94,6 +95,7 @@ static void stage_send_script(struct stage *stage)
 	redis_link_put(link, slice_from(task->prefix));
 	redis_link_put(link, buffer_slice(&stage->commit->names));
 	redis_link_put(link, buffer_slice(&stage->commit->deletions));
+	redis_link_put(link, slice_from(task->ledger->is_cluster ? "1" : "0"));
 	stage->is_script_sent = true;
 }
 
@@ -102,7 +104,7 @@ static void stage_send_script(struct stage *stage)
 static void stage_pump(struct ledger_operation *operation)
 {
 	struct stage *stage = (struct stage *)operation;
-	struct redis_link *link = operation->task->ledger->link;
+	struct redis_link *link = ledger_link(operation);
 	size_t goal = stage->in_flight_bytes + PUMP_BYTES;
 	if (stage->is_script_sent)
 		return;
@@ -168,7 +170,7 @@ static void stage_take_script_reply(struct stage *stage, const struct redis_repl
 		task->ledger->counts.commits++;
 		ledger_finish(operation, LEDGER_DONE);
 	} else if (slice_equal(reply->text, slice_from("LOST"))) {
-		redis_link_drop(task->ledger->link, "Redis lost staged pages, which are sent again");
+		redis_link_drop(ledger_link(operation), "Redis lost staged pages, which are sent again");
 	} else {
 		ledger_finish(operation, LEDGER_FENCED);
 	}
@@ -196,11 +198,11 @@ static void stage_end(struct ledger_operation *operation, bool tells_caller)
 
 void ledger_commit(struct ledger_task *task, struct commit *commit, ledger_committed *committed, void *ctx)
 {
-	static const struct ledger_verbs verbs = {stage_start, stage_pump, stage_reply, stage_end};
-	CHECK(task->is_restored || task->ledger->first);
+	static const struct ledger_verbs verbs = {stage_start, stage_pump, stage_reply, stage_end, false};
+	CHECK(task->is_restored || task->first);
 	struct stage *stage = calloc(1, sizeof *stage);
 	CHECK(stage);
 	*stage = (struct stage){.operation = {.verbs = &verbs, .task = task},
 				.commit = commit, .committed = committed, .ctx = ctx};
-	ledger_enqueue(task->ledger, &stage->operation);
+	ledger_enqueue(&stage->operation);
 }

@@ -126,6 +126,12 @@ void redis_link_drop(struct redis_link *link, const char *why)
 	snprintf(link->drop_why, sizeof link->drop_why, "%s", why);
 }
 
+void redis_link_leave(struct redis_link *link, const char *why)
+{
+	link->is_here_good = false;
+	redis_link_drop(link, why);
+}
+
 static void link_put_number(struct redis_link *link, char kind, size_t number)
 {
 	char *to = buffer_reserve(&link->out, 24);
@@ -445,7 +451,6 @@ void redis_link_set_places(struct redis_link *link, const struct redis_place *pl
 	CHECK(link->places);
 	memcpy(link->places, places, count * sizeof *places);
 	link->place_count = count;
-	link->next_place = 0;
 }
 
 const struct redis_place *redis_link_place(const struct redis_link *link)

@@ -78,5 +78,7 @@ void redis_link_succeed(struct redis_link *link);
 /* Within handler.reply only: gives the connection up and tries again later; `why` is logged. For errors of
  * Redis that pass by themselves. No further reply is handed out; `down` follows. */
 void redis_link_drop(struct redis_link *link, const char *why);
+/* The same, and the next place is tried before this one. */
+void redis_link_leave(struct redis_link *link, const char *why);
 
 #endif

@@ -39,7 +39,7 @@ def settings(folder, broker, redis, **changes):
     config = {
         "kafka": {"brokers": broker.address, "inputs": [{"topic": topic} for topic in INPUTS],
                   "properties": {"group.instance.id": "one"}},
-        "redis": {"url": redis.unix_url},
+        "redis": {"url": getattr(redis, "unix_url", redis.url)},
         "identity": {"key_file": str(folder / "identity.key")},
         "clock": "event",
         "commit": {"interval": "500ms"},
