@@ -7,13 +7,15 @@
 #include <string.h>
 
 #include "daemon/commands.h"
-#include "daemon/redis_link.h"
+#include "daemon/redis_cluster.h"
 
 enum { TIMEOUT_S = 5, VERSION_MIN = 5 };
 
 struct redis_talk {
 	redisContext *redis;
-	const char *address;
+	struct redis_place place;
+	const char *address; /* of `place` */
+	struct redis_address address_text;
 	struct check_report *report;
 };
 
@@ -56,11 +58,20 @@ static bool log_in(struct redis_talk *talk, const struct redis_url *url)
 	if (!reply && (url->user[0] || url->password[0]))
 		return false;
 	freeReplyObject(reply);
-	reply = ask(talk, "SELECT", "SELECT %s", url->database);
-	if (!reply)
-		return false;
-	freeReplyObject(reply);
 	reply = ask(talk, "PING", "PING");
+	freeReplyObject(reply);
+	return reply != NULL;
+}
+
+static bool choose_database(struct redis_talk *talk, const char *database, bool is_cluster)
+{
+	if (is_cluster && strcmp(database, "0") != 0) {
+		check_report_error(talk->report, EXIT_CONFIG,
+				   "redis %s: a node of a cluster, which has no database but 0: redis.url "
+				   "must not end in /%s", talk->address, database);
+		return false;
+	}
+	redisReply *reply = ask(talk, "SELECT", "SELECT %s", database);
 	freeReplyObject(reply);
 	return reply != NULL;
 }
@@ -68,32 +79,24 @@ static bool log_in(struct redis_talk *talk, const struct redis_url *url)
 /* The value of "name:value\r\n" in what INFO said; "" where it is not there. */
 static void info_take(const char *info, const char *name, char *value, size_t size)
 {
-	char start[64];
-	snprintf(start, sizeof start, "\n%s:", name);
-	const char *at = strstr(info, start);
-	at = at ? at + strlen(start) : "";
-	snprintf(value, size, "%.*s", (int)strcspn(at, "\r\n"), at);
+	struct slice found = redis_info_value(slice_from(info), name);
+	snprintf(value, size, "%.*s", (int)found.len, found.len ? found.data : "");
 }
 
-static void check_server(struct redis_talk *talk, const char *info)
+static bool info_is(const char *info, const char *name, const char *value)
 {
-	char version[32], role[32], cluster[8];
+	return slice_equal(redis_info_value(slice_from(info), name), slice_from(value));
+}
+
+static void check_version(struct redis_talk *talk, const char *info)
+{
+	char version[32];
 	info_take(info, "redis_version", version, sizeof version);
-	info_take(info, "role", role, sizeof role);
-	info_take(info, "cluster_enabled", cluster, sizeof cluster);
 	if (strtoul(version, NULL, 10) >= VERSION_MIN)
 		check_report_ok(talk->report, "redis %s: answers, version %s", talk->address, version);
 	else
 		check_report_error(talk->report, EXIT_CONFIG, "redis %s: version %s: at least %d is needed",
 				   talk->address, version[0] ? version : "unknown", VERSION_MIN);
-	if (strcmp(role, "slave") == 0)
-		check_report_error(talk->report, EXIT_CONFIG,
-				   "redis %s: this is a replica, which takes no writes: name its primary",
-				   talk->address);
-	if (strcmp(cluster, "1") == 0)
-		check_report_error(talk->report, EXIT_CONFIG,
-				   "redis %s: a node of a cluster: ladderd talks to one Redis that has all "
-				   "keys", talk->address);
 }
 
 static void check_memory(struct redis_talk *talk, const char *info)
@@ -126,23 +129,25 @@ static void check_persistence(struct redis_talk *talk, const char *info)
 				     "from Kafka, as far as Kafka still holds it", talk->address);
 }
 
-/* Without the right to ask, ladderd runs all the same. */
-static void check_info(struct redis_talk *talk)
+/* "" and a warning without the right to ask: ladderd runs all the same. NULL, reported, where nothing
+ * answers. The caller frees it. */
+static char *ask_info(struct redis_talk *talk)
 {
 	redisReply *reply = redisCommand(talk->redis, "INFO");
-	if (reply && reply->type != REDIS_REPLY_ERROR && reply->str) {
-		check_server(talk, reply->str);
-		check_memory(talk, reply->str);
-		check_persistence(talk, reply->str);
-	} else if (reply) {
-		check_report_warning(talk->report,
-				     "redis %s: answers, but version, maxmemory-policy and appendonly could "
-				     "not be asked: %s", talk->address, reply->str);
-	} else {
+	char *info = NULL;
+	if (!reply) {
 		check_report_error(talk->report, EXIT_UNAVAILABLE, "redis %s: INFO: %s", talk->address,
 				   talk->redis->errstr);
+	} else if (reply->type == REDIS_REPLY_ERROR || !reply->str) {
+		check_report_warning(talk->report,
+				     "redis %s: answers, but version, maxmemory-policy and appendonly could "
+				     "not be asked: %s", talk->address, reply->str ? reply->str : "");
+		info = strdup("");
+	} else {
+		info = strdup(reply->str);
 	}
 	freeReplyObject(reply);
+	return info;
 }
 
 static void check_scripts(struct redis_talk *talk)
@@ -153,12 +158,19 @@ static void check_scripts(struct redis_talk *talk)
 	freeReplyObject(reply);
 }
 
-/* 1: there and of its type, 0: absent, -1: reported. */
-static int check_key(struct redis_talk *talk, const char *name_space, size_t task, const char *name,
-		     const char *type)
+static void check_node(struct redis_talk *talk, const char *info)
 {
-	char key[128];
-	snprintf(key, sizeof key, "{%s:%zu}:%s", name_space, task, name);
+	if (info[0]) {
+		check_version(talk, info);
+		check_memory(talk, info);
+		check_persistence(talk, info);
+	}
+	check_scripts(talk);
+}
+
+/* 1: there and of its type, 0: absent, -1: reported. */
+static int check_key(struct redis_talk *talk, const char *key, const char *type)
+{
 	redisReply *reply = ask(talk, "TYPE", "TYPE %s", key);
 	if (!reply)
 		return -1;
@@ -171,7 +183,17 @@ static int check_key(struct redis_talk *talk, const char *name_space, size_t tas
 	return result;
 }
 
-static void check_keys(struct redis_talk *talk, const char *name_space, size_t task_count)
+/* `map` is NULL without a cluster; then there is one talk. */
+static struct redis_talk *talk_of(struct redis_talk *talks, const struct slot_map *map, const char *key)
+{
+	const struct redis_place *owner = map ? slot_map_owner(map, redis_key_slot(slice_from(key))) : NULL;
+	while (owner && !redis_place_equal(&talks->place, owner))
+		talks++;
+	return talks;
+}
+
+static void check_keys(struct redis_talk *talks, const struct slot_map *map, const char *name_space,
+		       size_t task_count)
 {
 	static const struct {
 		const char *name;
@@ -180,42 +202,178 @@ static void check_keys(struct redis_talk *talk, const char *name_space, size_t t
 	size_t stored = 0;
 	for (size_t task = 0; task < task_count; task++) {
 		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-			int found = check_key(talk, name_space, task, keys[i].name, keys[i].type);
+			char key[128];
+			snprintf(key, sizeof key, "{%s:%zu}:%s", name_space, task, keys[i].name);
+			int found = check_key(talk_of(talks, map, key), key, keys[i].type);
 			if (found < 0)
 				return;
 			stored += i == 0 && found;
 		}
 	}
-	check_report_ok(talk->report, "redis %s: namespace %s: %zu of %zu tasks looked at have state",
-			talk->address, name_space, stored, task_count);
+	check_report_ok(talks->report, "redis %s: namespace %s: %zu of %zu tasks looked at have state",
+			talks->address, name_space, stored, task_count);
 }
 
-static redisContext *connect_to(const struct redis_url *url)
+static redisContext *connect_to(const struct redis_url *url, const struct redis_place *place)
 {
 	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
-	redisContext *redis = url->is_unix
-				      ? redisConnectUnixWithTimeout(url->places[0].host, timeout)
-				      : redisConnectWithTimeout(url->places[0].host,
-								(int)strtol(url->places[0].port, NULL, 10),
-								timeout);
+	redisContext *redis =
+		url->is_unix
+			? redisConnectUnixWithTimeout(place->host, timeout)
+			: redisConnectWithTimeout(place->host, (int)strtol(place->port, NULL, 10), timeout);
 	CHECK(redis);
 	if (!redis->err)
 		redisSetTimeout(redis, timeout);
 	return redis;
 }
 
+/* False where it does not answer, reported as an error, or if it is one of several as a warning; or where it
+ * refuses. To be closed in any case. */
+static bool talk_open(struct redis_talk *talk, const struct redis_url *url, const struct redis_place *place,
+		      bool is_needed, struct check_report *report)
+{
+	*talk = (struct redis_talk){.redis = connect_to(url, place), .place = *place,
+				    .address_text = redis_place_address(place), .report = report};
+	talk->address = talk->address_text.text;
+	if (!has_failed(talk))
+		return log_in(talk, url);
+	if (is_needed)
+		check_report_error(report, EXIT_UNAVAILABLE, "redis %s: does not answer: %s", talk->address,
+				   talk->redis->errstr);
+	else
+		check_report_warning(report, "redis %s: does not answer: %s", talk->address,
+				     talk->redis->errstr);
+	return false;
+}
+
+/* ---- A cluster ---- */
+
+static bool ask_map(struct redis_talk *talk, struct slot_map *map)
+{
+	redisReply *raw = ask(talk, "CLUSTER SLOTS", "CLUSTER SLOTS");
+	if (!raw)
+		return false;
+	struct redis_reply reply = redis_reply_of(raw);
+	unsigned owned = slot_map_take(map, &reply, &talk->place) ? slot_map_owned_count(map) : 0;
+	freeReplyObject(raw);
+	if (owned == SLOT_COUNT)
+		return true;
+	check_report_error(talk->report, EXIT_UNAVAILABLE,
+			   "redis %s: a node of a cluster in which only %u of %d slots are served",
+			   talk->address, owned, SLOT_COUNT);
+	return false;
+}
+
+static size_t find_owners(const struct slot_map *map, struct redis_place *owners)
+{
+	size_t count = 0;
+	for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+		const struct redis_place *owner = slot_map_owner(map, slot);
+		size_t i = 0;
+		while (i < count && !redis_place_equal(&owners[i], owner))
+			i++;
+		if (i == count)
+			owners[count++] = *owner;
+	}
+	return count;
+}
+
+/* False where one does not answer. */
+static bool check_owners(struct redis_talk *talks, size_t count, const struct redis_url *url,
+			 const struct redis_place *owners, struct check_report *report)
+{
+	struct redis_url node_url = *url;
+	bool do_answer = true;
+	node_url.is_unix = false;
+	for (size_t i = 0; i < count; i++) {
+		bool is_open = talk_open(&talks[i], &node_url, &owners[i], true, report);
+		char *info = is_open ? ask_info(&talks[i]) : NULL;
+		if (info)
+			check_node(&talks[i], info);
+		do_answer &= info != NULL;
+		free(info);
+	}
+	return do_answer;
+}
+
+static void check_cluster(struct redis_talk *seed, const struct redis_url *url, const char *name_space,
+			  size_t task_count)
+{
+	struct slot_map *map = slot_map_create();
+	if (ask_map(seed, map)) {
+		size_t place_count;
+		slot_map_places(map, &place_count);
+		struct redis_place *owners = calloc(place_count, sizeof *owners);
+		struct redis_talk *talks = calloc(place_count, sizeof *talks);
+		CHECK(owners && talks);
+		size_t count = find_owners(map, owners);
+		check_report_ok(seed->report, "redis %s: a cluster of %zu master%s", seed->address, count,
+				count == 1 ? "" : "s");
+		if (check_owners(talks, count, url, owners, seed->report))
+			check_keys(talks, map, name_space, task_count);
+		for (size_t i = 0; i < count; i++)
+			redisFree(talks[i].redis);
+		free(talks);
+		free(owners);
+	}
+	slot_map_destroy(map);
+}
+
+/* ---- One Redis, maybe with replicas ---- */
+
+enum finding { FOUND_NOTHING, FOUND_REPLICA, FOUND_MASTER, FOUND_CLUSTER };
+
+static void report_replica(const struct redis_talk *talk, bool is_only)
+{
+	if (is_only)
+		check_report_error(talk->report, EXIT_CONFIG,
+				   "redis %s: this is a replica, which takes no writes: name its primary",
+				   talk->address);
+	else
+		check_report_ok(talk->report, "redis %s: a replica, to take over one day", talk->address);
+}
+
+static enum finding check_place(const struct redis_url *url, const struct redis_place *place,
+				const char *name_space, size_t task_count, struct check_report *report)
+{
+	struct redis_talk talk;
+	bool is_only = url->place_count == 1;
+	enum finding found = FOUND_NOTHING;
+	char *info = talk_open(&talk, url, place, is_only, report) ? ask_info(&talk) : NULL;
+	bool is_cluster = info && info_is(info, "cluster_enabled", "1");
+	if (!info || !choose_database(&talk, url->database, is_cluster)) {
+		/* reported */
+	} else if (is_cluster) {
+		check_cluster(&talk, url, name_space, task_count);
+		found = FOUND_CLUSTER;
+	} else if (info_is(info, "role", "slave")) {
+		report_replica(&talk, is_only);
+		found = FOUND_REPLICA;
+	} else {
+		check_node(&talk, info);
+		check_keys(&talk, NULL, name_space, task_count);
+		found = FOUND_MASTER;
+	}
+	free(info);
+	redisFree(talk.redis);
+	return found;
+}
+
 void redis_check(const struct redis_url *url, const char *name_space, size_t task_count,
 		 struct check_report *report)
 {
-	struct redis_address address = redis_place_address(&url->places[0]);
-	struct redis_talk talk = {connect_to(url), address.text, report};
-	if (has_failed(&talk)) {
-		check_report_error(report, EXIT_UNAVAILABLE, "redis %s: does not answer: %s", talk.address,
-				   talk.redis->errstr);
-	} else if (log_in(&talk, url)) {
-		check_info(&talk);
-		check_scripts(&talk);
-		check_keys(&talk, name_space, task_count);
+	size_t masters = 0;
+	for (size_t i = 0; i < url->place_count; i++) {
+		enum finding found = check_place(url, &url->places[i], name_space, task_count, report);
+		if (found == FOUND_CLUSTER)
+			return;
+		masters += found == FOUND_MASTER;
 	}
-	redisFree(talk.redis);
+	if (url->place_count > 1 && masters == 0)
+		check_report_error(report, EXIT_UNAVAILABLE,
+				   "redis: of the hosts of redis.url none is a master that answers");
+	if (masters > 1)
+		check_report_error(report, EXIT_CONFIG,
+				   "redis: %zu hosts of redis.url are masters: they must be one Redis and "
+				   "its replicas", masters);
 }

@@ -1,7 +1,8 @@
 /* Redis check: whether the Redis of the configuration can be the ledger. For `ladderd check --connect`.
  *
- * Connects, logs in and asks; changes nothing but the script cache. Blocks, at most a few seconds a
- * question. Thread: any, one at a time. Design decision 3; what the ledger needs: daemon/ledger.h. */
+ * Connects to each host (of a cluster: to each master), logs in and asks; changes nothing but the script
+ * cache. Blocks, at most a few seconds a question. Thread: any, one at a time. Design decision 3; what the
+ * ledger needs: daemon/ledger.h. */
 #ifndef LADDER_DAEMON_REDIS_CHECK_H
 #define LADDER_DAEMON_REDIS_CHECK_H
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from broker import Broker, Redis, free_port, run
+from redis_cluster import RedisCluster
 
 LADDERD = Path(os.environ.get("LADDERD", "build/ladderd")).absolute()
 OK, UNAVAILABLE, NO_PERMISSION, CONFIG = 0, 69, 77, 78
@@ -74,6 +75,31 @@ def check_redis(case, redis):
     assert redis.command("DBSIZE") == 0
 
 
+def check_hosts(case, redis):
+    """A Redis and its replica, of which either may be the master."""
+    with Redis("--replicaof", "127.0.0.1", str(redis.port)) as replica:
+        both = f"redis://127.0.0.1:{redis.port},127.0.0.1:{replica.port}/0"
+        case.check(OK, f"{replica.port}: a replica, to take over", "0 of 2 tasks", redis=both)
+        case.check(CONFIG, "this is a replica, which takes no writes", redis=replica.url)
+        nobody = free_port()
+        case.check(UNAVAILABLE, f"warning  redis 127.0.0.1:{nobody}: does not answer", "none is a master",
+                   redis=f"redis://127.0.0.1:{replica.port},127.0.0.1:{nobody}")
+        replica.command("REPLICAOF", "NO", "ONE")
+        case.check(CONFIG, "2 hosts of redis.url are masters", redis=both)
+
+
+def check_cluster(case):
+    with RedisCluster(masters=2) as cluster:
+        said = case.check(OK, "a cluster of 2 masters", "namespace ladder: 0 of 2 tasks", redis=cluster.url)
+        assert said.count("scripts are allowed") == 2, said
+        cluster.command("LPUSH", "{ladder:1}:vector", "x")
+        case.check(CONFIG, "{ladder:1}:vector is a list, not a string", redis=cluster.url)
+        case.check(CONFIG, "no database but 0", redis=cluster.url + "/3")
+        first = cluster.nodes[0]
+        first.command("CLUSTER", "DELSLOTSRANGE", 10, 12)
+        case.check(UNAVAILABLE, "only 16381 of 16384 slots are served", redis=first.url)
+
+
 def check_rights(case, redis):
     """With Kafka well, the exit code is that of what else is wrong."""
     case.check(UNAVAILABLE, "does not answer", redis=f"redis://127.0.0.1:{free_port()}/0")
@@ -120,6 +146,8 @@ def test():
         with Broker() as broker:
             case.usual["brokers"] = broker.address
             check_kafka(case, broker, redis)
+            check_hosts(case, redis)
+            check_cluster(case)
 
 
 if __name__ == "__main__":
