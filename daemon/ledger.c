@@ -111,7 +111,7 @@ void ledger_finish(struct ledger_operation *operation, enum ledger_result result
 	task->is_restored = result == LEDGER_DONE;
 	if (result == LEDGER_DONE) {
 		redis_link_succeed(node->link);
-		task->redirects = 0;
+		task->redirects = task->pauses = 0;
 	}
 	operation->verbs->end(operation, !task->is_closed);
 	task_deactivate(task);

@@ -210,12 +210,14 @@ static void go_on(void *ctx)
 
 static void task_pause(struct ledger_task *task)
 {
-	unsigned doublings = task->redirects < PAUSE_DOUBLINGS ? task->redirects : PAUSE_DOUBLINGS;
+	unsigned doublings = task->pauses < PAUSE_DOUBLINGS ? task->pauses : PAUSE_DOUBLINGS;
 	uint32_t pause_ms = (uint32_t)PAUSE_MIN_MS << doublings;
 	uint32_t random = 0;
 	ssize_t got = getrandom(&random, sizeof random, GRND_NONBLOCK);
 	(void)got; /* without, there is no jitter this time */
 	task->state = LEDGER_TASK_PAUSED;
+	task->pauses++;
+	task->redirects = 0;
 	task->pause.fire = go_on;
 	task->pause.ctx = task;
 	loop_timer_set(task->ledger->loop, &task->pause,
@@ -228,8 +230,7 @@ void ledger_follow(struct ledger_operation *operation)
 	struct ledger_node *node = task->node;
 	enum ledger_detour detour = operation->detour;
 	if (ledger_stop(task)) {
-		task->redirects++;
-		if (task->redirects == 1)
+		if (task->redirects++ == 0 && task->pauses == 0)
 			log_info("the redis cluster sends a task elsewhere, or lets it wait",
 				 "task=%u why=%s", task->number, log_quoted(operation->error).text);
 		if (detour == DETOUR_LATER || task->redirects > REDIRECTS_AT_ONCE) {

@@ -50,7 +50,8 @@ struct ledger_task {
 	struct ledger_node *node; /* while queued or active */
 	struct ledger_task *next_queued;
 	struct loop_timer pause;
-	unsigned redirects; /* since an operation was done */
+	unsigned redirects; /* since the last pause */
+	unsigned pauses;    /* since an operation was done */
 };
 
 struct ledger_operation;
