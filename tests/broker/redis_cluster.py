@@ -73,10 +73,14 @@ class RedisCluster:
         wait_until(self.is_whole, 30, "the cluster is whole")
 
     def is_whole(self):
-        """All slots are served, and every replica that runs follows."""
+        """All slots are served, and every replica that runs follows. One that is loading does not yet."""
         running = [node for node in self.nodes if node.is_running()]
-        return (all(node.info("cluster_state") == "ok" for node in running) and
-                all(node.command("ROLE")[3] == b"connected" for node in running if node.role() == "slave"))
+        try:
+            return (all(node.info("cluster_state") == "ok" for node in running) and
+                    all(node.command("ROLE")[3] == b"connected" for node in running
+                        if node.role() == "slave"))
+        except RedisError:
+            return False
 
     def slot(self, key):
         return self.any().command("CLUSTER", "KEYSLOT", key)
