@@ -10,7 +10,7 @@ enum setting_kind {
 	KIND_TEXT,          /* any text but the empty one */
 	KIND_TOPIC,         /* a name that Kafka allows for topics */
 	KIND_REDIS_URL,
-	KIND_ADDRESS,       /* host:port */
+	KIND_ADDRESS,       /* host:port, or `off` */
 	KIND_ID,            /* as KIND_TEXT, kept as a slice */
 	KIND_CURRENCY,      /* three capital letters, kept as a slice */
 	KIND_TIMEZONE,      /* an IANA name */

@@ -184,8 +184,8 @@ const char *value_text_fault(enum setting_kind kind, const char *text)
 	case KIND_REDIS_URL:
 		return redis_url_fault(text);
 	case KIND_ADDRESS:
-		return is_address(text) && !strchr(text, '/')
-			       ? NULL : "write host:port, for example 127.0.0.1:9464";
+		return strcmp(text, "off") == 0 || (is_address(text) && !strchr(text, '/'))
+			       ? NULL : "write host:port, for example 127.0.0.1:9464, or off";
 	case KIND_CURRENCY:
 		return strlen(text) == 3 && is_made_of(text, 3, CAPITALS)
 			       ? NULL : "a currency is three capital letters, for example USD";

@@ -34,6 +34,7 @@ LIBRARIES = [
     Library("librdkafka", r"librdkafka/|rdkafka", r"daemon/(kafka|mock|demo)", False),
     Library("hiredis", r"hiredis", r"daemon/redis", False),
     Library("liburing", r"liburing", r"daemon/(loop|uring)", False),
+    Library("libmicrohttpd", r"microhttpd", r"daemon/http\.[ch]$", True),
     Library("openssl", r"openssl/", r"daemon/", True),
     Library("mimalloc", r"mimalloc", r"daemon/", True),
     Library("cmocka", r"cmocka", r"(?!)", False),
