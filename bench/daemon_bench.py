@@ -39,6 +39,7 @@ def settings(folder, broker, redis, round_number, **changes):
                   "inputs": [{"topic": topic} for topic in INPUTS], "outputs": outputs},
         "redis": {"url": redis.unix_url, "namespace": f"bench{round_number}"},
         "identity": {"key_file": str(folder / "identity.key")},
+        "http": {"listen": "off"},
         "clock": "event",
         "workers": 2,
     }

@@ -45,6 +45,7 @@ static const char config_form[] =
 	"  inputs: [{topic: ladder.clicks}, {topic: ladder.messages}, {topic: ladder.outcomes}]\n"
 	"redis: {url: \"unix://%s\", namespace: demo}\n"
 	"identity: {key_file: \"%s/identity.key\"}\n"
+	"http: {listen: \"off\"}\n"
 	"workers: 2\n"
 	"clock: event\n"
 	"windows: [{length: 1h, slide: 1m, emit: 500ms}, {length: 24h, slide: 1h, emit: 5s}]\n"

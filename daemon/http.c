@@ -58,6 +58,8 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, struct htt
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (answer->note)
+		MHD_add_response_header(response, "Ladderd-Note", answer->note);
 	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
@@ -79,7 +81,7 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 		return MHD_YES;
 	}
 	const struct http_request request = {connection, path};
-	struct http_answer answer = {MHD_HTTP_OK, "text/plain; charset=utf-8", {0}};
+	struct http_answer answer = {MHD_HTTP_OK, "text/plain; charset=utf-8", NULL, {0}};
 	if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0)
 		http->answerer(http->ctx, &request, &answer);
 	else

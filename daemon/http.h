@@ -16,7 +16,8 @@ struct http_request; /* valid during the call of the answerer */
 /* Comes as 200, "text/plain; charset=utf-8" and an empty body. The body becomes the server's. */
 struct http_answer {
 	unsigned status;
-	const char *type; /* static text */
+	const char *type; /* static text, as this: */
+	const char *note; /* goes along as the header Ladderd-Note; NULL: none */
 	struct buffer body;
 };
 

@@ -345,6 +345,16 @@ int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task)
 	return kafka_in_partition(in, input, task)->position;
 }
 
+int64_t kafka_in_log_end(const struct kafka_in *in, size_t input, int32_t task)
+{
+	const struct kafka_partition *partition = kafka_in_partition(in, input, task);
+	int64_t low, high = -1;
+	rd_kafka_get_watermark_offsets(in->client.handle, partition->topic, task, &low, &high);
+	int64_t end = in->end_offsets[kafka_in_index(in, input, task)];
+	end = high > end ? high : end;
+	return partition->position > end ? partition->position : end;
+}
+
 const int64_t *kafka_in_end_offsets(const struct kafka_in *in)
 {
 	return in->end_offsets;

@@ -135,6 +135,9 @@ bool kafka_in_at_end(const struct kafka_in *in, size_t input, int32_t task);
 /* The offset that is read next. */
 int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task);
 
+/* Where the log ends, as far as the brokers have told: not before the position. Below 0: not known. */
+int64_t kafka_in_log_end(const struct kafka_in *in, size_t input, int32_t task);
+
 /* Where the log ended when it was started, by kafka_in_index: catch_up has been reached when every position
  * is there. */
 const int64_t *kafka_in_end_offsets(const struct kafka_in *in);

@@ -252,6 +252,11 @@ uint64_t kafka_out_flush(struct kafka_out *out, int timeout_ms)
 
 /* ---- Counts ---- */
 
+bool kafka_out_is_away(const struct kafka_out *out)
+{
+	return out->client.is_away;
+}
+
 uint64_t kafka_out_pending(const struct kafka_out *out)
 {
 	uint64_t pending = 0;

@@ -89,6 +89,9 @@ void kafka_out_poll(struct kafka_out *out, int wait_ms);
  * as not delivered. Returns how many records were. */
 uint64_t kafka_out_flush(struct kafka_out *out, int timeout_ms);
 
+/* No broker could be reached, and nothing has been delivered since. */
+bool kafka_out_is_away(const struct kafka_out *out);
+
 /* Records that are sent and not yet reported. */
 uint64_t kafka_out_pending(const struct kafka_out *out);
 

@@ -4,7 +4,7 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
-enum { PAUSE_MS = 5, IDLE_MS = 100 };
+enum { PAUSE_MS = 5, IDLE_MS = 100, HEARD_FOR_MS = 3000 };
 
 static const char *topic_name(const struct config *config, size_t topic)
 {
@@ -36,6 +36,9 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	publisher->task_count = options->task_count;
 	publisher->waiting_bytes = options->waiting_bytes;
 	publisher->session_ms = options->session_ms;
+	publisher->board = options->board;
+	publisher->shelf = options->shelf;
+	publisher->heard_ms = INT64_MIN / 2;
 	publisher->stop_timeout_ms = -1;
 	const char *topics[TOPIC_COUNT];
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
@@ -236,9 +239,36 @@ static bool read_bulletins(struct publisher *publisher)
 	return is_any;
 }
 
+static void say_status(struct publisher *publisher)
+{
+	int64_t now_ms = loop_now_ms();
+	if (!publisher->board || now_ms < publisher->status_due_ms)
+		return;
+	publisher->status_due_ms = now_ms + STATUS_EVERY_MS;
+	struct publisher_status *status = malloc(sizeof(*status));
+	CHECK(status);
+	bool has_heard = now_ms - publisher->heard_ms < HEARD_FOR_MS;
+	*status = (struct publisher_status){
+		.at_ms = now_ms,
+		.is_kafka_up = has_heard || !kafka_out_is_away(publisher->out),
+		.is_merging = publisher_merges(publisher),
+		.dead_waiting = dead_letters_waiting(publisher->dead),
+		.unacknowledged = kafka_out_pending(publisher->out),
+	};
+	if (status->is_merging)
+		status->rows_waiting = merger_waiting_count(publisher->merging.merger);
+	for (size_t i = 0; i < STATUS_TOPIC_COUNT; i++) {
+		status->topics[i].name = topic_name(publisher->config, i);
+		status->topics[i].delivered = kafka_out_counts(publisher->out, i).delivered_count;
+	}
+	status_put_publisher(publisher->board, status);
+}
+
 static void turn(struct publisher *publisher)
 {
 	bool is_busy = far_turn(publisher);
+	if (is_busy)
+		publisher->heard_ms = loop_now_ms();
 	is_busy |= read_bulletins(publisher);
 	if (publisher_merges(publisher))
 		is_busy |= publisher_send_rows(publisher, loop_now_ms()) > 0;
@@ -249,6 +279,7 @@ static void turn(struct publisher *publisher)
 		atomic_store_explicit(&publisher->channels[i].dead_delivered,
 				      dead_letters_delivered(publisher->dead, i), memory_order_release);
 	}
+	say_status(publisher);
 	bool is_pending = dead_letters_waiting(publisher->dead) || kafka_out_pending(publisher->out);
 	loop_run_once(publisher->loop, is_busy ? 0 : is_pending ? PAUSE_MS : IDLE_MS);
 }

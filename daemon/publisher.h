@@ -18,6 +18,7 @@
 #include "daemon/kafka_connection.h"
 #include "daemon/loop.h"
 #include "daemon/shared.h"
+#include "daemon/status.h"
 
 struct publisher;
 
@@ -31,6 +32,8 @@ struct publisher_options {
 	size_t waiting_bytes; /* that the workers' bulletins take, of each worker: memory_plan, as these */
 	size_t queue_records;
 	size_t queue_bytes;
+	struct status_board *board; /* borrowed; NULL: nobody asks */
+	struct row_shelf *shelf;    /* the same */
 };
 
 /* Any thread; the thread starts with publisher_start. NULL with the error told. */

@@ -183,6 +183,9 @@ void publisher_begin_merging(struct publisher *publisher)
 
 void publisher_end_merging(struct publisher *publisher)
 {
+	if (publisher->is_shelf_open)
+		row_shelf_close(publisher->shelf);
+	publisher->is_shelf_open = false;
 	merger_destroy(publisher->merging.merger);
 	free(publisher->merging.sources);
 	publisher->merging = (struct merging){.merger = NULL};
@@ -197,6 +200,8 @@ static bool send_row(void *ctx, struct slice key, struct slice value, bool is_hi
 	enum kafka_sent sent = kafka_out_send(publisher->out, topic, key, value, NULL, 0, NULL);
 	if (sent == KAFKA_SENT_TOO_LARGE)
 		log_error("a row is larger than the brokers take", "key=%.*s", (int)key.len, key.data);
+	if (sent == KAFKA_SENT && publisher->shelf)
+		row_shelf_put(publisher->shelf, key, value);
 	return sent != KAFKA_SENT_FULL;
 }
 
@@ -232,6 +237,9 @@ size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms)
 		return 0;
 	if (!far_is_leased(publisher))
 		return 0;
+	if (publisher->shelf && !publisher->is_shelf_open)
+		row_shelf_open(publisher->shelf);
+	publisher->is_shelf_open = publisher->shelf != NULL;
 	if (publisher->is_row_lost) {
 		publisher->is_row_lost = false;
 		merger_publish_again(merging->merger);

@@ -15,6 +15,7 @@
 #include "daemon/kafka_out.h"
 #include "daemon/publisher.h"
 
+/* The first as in status.h. */
 enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_EXCHANGE, TOPIC_COUNT };
 
 /* To and from one worker of this instance. */
@@ -80,6 +81,11 @@ struct publisher {
 	struct channel *channels;
 	struct kafka_out *out;
 	struct dead_letters *dead;
+	struct status_board *board;
+	struct row_shelf *shelf;
+	bool is_shelf_open;
+	int64_t status_due_ms; /* loop time, as this: */
+	int64_t heard_ms;      /* when something last came by the exchange: there are beats all the time */
 	struct merging merging;
 	struct far far;
 	/* While a bulletin is read: */

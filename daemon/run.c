@@ -15,6 +15,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/memory.h"
+#include "daemon/watch.h"
 #include "daemon/worker.h"
 
 enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, LEAVE_GROUP_MS = 1000 };
@@ -38,6 +39,9 @@ struct run {
 	int task_count;
 	struct memory_plan memory;
 	int64_t memory_said_ms; /* when it was last said to be full */
+	struct watch *watch;    /* NULL: nobody asks */
+	bool is_member;         /* the group has said what tasks are ours */
+	int64_t status_due_ms;
 };
 
 /* Set by any thread or a signal handler: licenses nothing but the end. */
@@ -153,6 +157,7 @@ static void start_workers(struct run *run)
 			.tasks = tasks,
 			.task_count = count,
 			.memory = &run->memory,
+			.board = watch_board(run->watch),
 		});
 		tasks += count;
 	}
@@ -199,6 +204,28 @@ static void watch_memory(struct run *run)
 		log_info("there is memory again: reading goes on", "resident_mib=%u", to_mib(resident_bytes));
 }
 
+static void say_status(struct run *run, bool is_changed)
+{
+	int64_t now_ms = loop_now_ms();
+	if (!watch_board(run->watch) || (!is_changed && now_ms < run->status_due_ms))
+		return;
+	run->status_due_ms = now_ms + STATUS_EVERY_MS;
+	size_t task_count = (size_t)run->task_count;
+	struct instance_status *status = calloc(1, sizeof(*status) + task_count);
+	CHECK(status);
+	status->at_ms = now_ms;
+	status->is_member = run->is_member;
+	status->now_ms = atomic_load_explicit(&run->shared.now_ms, memory_order_relaxed);
+	status->is_memory_full = atomic_load(&run->shared.is_memory_full);
+	status->memory_limit_bytes = run->memory.limit_bytes;
+	status->task_count = task_count;
+	for (size_t i = 0; i < task_count; i++) {
+		status->is_wanted[i] = atomic_load(&run->shared.duties[i].is_wanted);
+		status->wanted_count += status->is_wanted[i];
+	}
+	status_put_instance(watch_board(run->watch), status);
+}
+
 /* ---- The group ---- */
 
 static void wake_workers(struct run *run)
@@ -228,6 +255,8 @@ static void take_tasks(void *ctx, const int32_t *tasks, size_t task_count)
 		}
 		atomic_store(&run->shared.duties[tasks[i]].is_wanted, true);
 	}
+	run->is_member = true;
+	say_status(run, true);
 	wake_workers(run);
 }
 
@@ -246,6 +275,8 @@ static void leave_tasks(void *ctx, const int32_t *tasks, size_t task_count, bool
 	for (size_t i = 0; i < task_count; i++)
 		if (tasks[i] < run->task_count)
 			atomic_store(&run->shared.duties[tasks[i]].is_wanted, false);
+	run->is_member = !is_lost;
+	say_status(run, true);
 	wake_workers(run);
 	int64_t until_ms = loop_now_ms() + LET_GO_MS;
 	while (is_any_held(run, tasks, task_count) && !is_lost && loop_now_ms() < until_ms)
@@ -257,6 +288,7 @@ static void wait_for_end(struct run *run)
 	struct kafka_error error;
 	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping)) {
 		watch_memory(run);
+		say_status(run, false);
 		erasures_poll(run->erasures);
 		atomic_store_explicit(&run->shared.erased, erasures_current(run->erasures),
 				      memory_order_release);
@@ -331,6 +363,8 @@ static bool create_clients(struct run *run, struct kafka_error *error)
 		.waiting_bytes = run->memory.waiting_bytes,
 		.queue_records = run->memory.queue_records,
 		.queue_bytes = run->memory.queue_bytes,
+		.board = watch_board(run->watch),
+		.shelf = watch_shelf(run->watch),
 	}, error);
 	return run->publisher != NULL;
 }
@@ -387,8 +421,13 @@ int run_daemon(const struct config *config, enum run_outputs outputs)
 		log_error("the identity key cannot be used", "why=%s", log_quoted(error).text);
 		return code;
 	}
+	if (!watch_start(config, &run.watch, &code))
+		return code;
 	code = ask_kafka(&run);
-	return code != EXIT_DONE || atomic_load(&is_stop_requested) ? code : run_all(&run);
+	if (code == EXIT_DONE && !atomic_load(&is_stop_requested))
+		code = run_all(&run);
+	watch_stop(run.watch);
+	return code;
 }
 
 static void handle_signal(int number)
@@ -405,8 +444,9 @@ static const char help[] =
 	"State and offsets are kept in Redis. Ends on SIGTERM or SIGINT within 10 seconds, with\n"
 	"everything committed. While Kafka or Redis is away it waits.\n"
 	"\n"
-	"Exit codes: 0; 1 state in Redis that is not ours; 75 not everything could be committed in time;\n"
-	"77 a right is missing; 78 the configuration, or topics that do not fit it.\n";
+	"Exit codes: 0; 1 state in Redis that is not ours; 69 http.listen is in use; 75 not everything\n"
+	"could be committed in time; 77 a right is missing; 78 the configuration, or topics that do not\n"
+	"fit it.\n";
 
 int command_run(int argc, char **argv)
 {

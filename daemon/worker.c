@@ -325,6 +325,7 @@ static void turn(struct worker *worker)
 	say_at_end(worker, count);
 	make_known(worker, false);
 	commit_all(worker, false);
+	worker_say_status(worker);
 	bool is_busy = count > 0 || has_open_commit(worker);
 	loop_run_once(worker->loop, is_busy ? 0 : worker->is_held_back ? HELD_BACK_MS : IDLE_MS);
 }
@@ -386,6 +387,7 @@ static void prepare_task(struct worker *worker, size_t number)
 	struct worker_task *task = &worker->tasks[number];
 	task->worker = worker;
 	task->number = (uint32_t)worker->options.tasks[number];
+	task->restore_ms = -1;
 	task->inputs = calloc(worker->input_count, sizeof(*task->inputs));
 	CHECK(task->inputs);
 }

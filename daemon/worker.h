@@ -28,6 +28,7 @@
 #include "daemon/publisher.h"
 #include "daemon/redis_url.h"
 #include "daemon/shared.h"
+#include "daemon/status.h"
 
 struct worker;
 
@@ -43,6 +44,7 @@ struct worker_options {
 	size_t task_count;
 	struct kafka_group *group; /* borrowed */
 	const struct memory_plan *memory; /* borrowed */
+	struct status_board *board; /* borrowed; NULL: nobody asks */
 };
 
 /* Starts the thread. It takes those of its tasks that are wanted (shared->duties), reads them back from

@@ -22,7 +22,7 @@ static void skip_gap(struct worker_task *task, size_t input, const struct kafka_
 	struct worker_input *read = input_of(task, input);
 	struct kafka_error error;
 	bool is_same_log = problem->kind == KAFKA_PROBLEM_GAP && problem->wanted < problem->log_start;
-	const struct worker_gap gap = {
+	const struct input_gap gap = {
 		.offset_count = read->gap.offset_count +
 				(is_same_log ? (uint64_t)(problem->log_start - problem->wanted) : 0),
 		.from = problem->wanted,

@@ -22,18 +22,11 @@ enum task_state {
 	TASK_FAILED /* the daemon ends */
 };
 
-/* What of an input was skipped because Kafka no longer had it. */
-struct worker_gap {
-	uint64_t offset_count; /* in all */
-	int64_t from;          /* the last of them: [from, to) */
-	int64_t to;
-};
-
 /* One input of one task. */
 struct worker_input {
 	int64_t offset;    /* that is read next */
 	struct kafka_trace trace; /* of the record that was read last */
-	struct worker_gap gap;
+	struct input_gap gap;
 	int64_t caught_up; /* where the log ended when the task was taken over */
 	int64_t empty_since; /* loop time since which it gives nothing, though its log goes on; 0: it does */
 	bool is_problem_logged;
@@ -58,6 +51,8 @@ struct worker_task {
 	struct ledger_task *ledger;
 	struct worker_input *inputs;
 	struct restore_progress restore;
+	int64_t restore_since_ms;  /* loop time */
+	int64_t restore_ms;        /* how long it took; -1 until it has ended */
 	struct buffer traces;      /* as of the commit that is being made */
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */
@@ -105,6 +100,7 @@ struct worker {
 	struct worker_batch *batch;
 	uint32_t pauses[HISTOGRAM_BIN_COUNT]; /* of turns, in us: how long worker_commit took */
 	int64_t longest_pause_us;
+	int64_t status_due_ms;     /* loop time */
 };
 
 static inline const struct config *worker_config(const struct worker *worker)
@@ -138,5 +134,8 @@ void worker_restore(struct worker_task *task);
 /* Makes a commit where one is due (or `is_last`), and gives it to the ledger once it may go. */
 void worker_commit(struct worker_task *task, bool is_last);
 bool worker_is_committed(const struct worker_task *task);
+
+/* worker_status.c: says how the worker stands to the board, where it is time. */
+void worker_say_status(struct worker *worker);
 
 #endif

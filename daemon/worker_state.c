@@ -91,7 +91,7 @@ static void get_traces(struct worker_task *task, struct reader *reader)
 		struct worker_input *input = find_input(task, reader_text(reader));
 		struct kafka_trace trace = {.offset = reader_signed(reader)};
 		trace.print = reader_unsigned(reader);
-		struct worker_gap gap = {.offset_count = reader_unsigned(reader)};
+		struct input_gap gap = {.offset_count = reader_unsigned(reader)};
 		gap.from = reader_signed(reader);
 		gap.to = reader_signed(reader);
 		if (!input)
@@ -135,7 +135,7 @@ static void clear_task(struct worker_task *task)
 	for (size_t i = 0; i < worker->input_count; i++) {
 		task->inputs[i].offset = KAFKA_IN_BEGINNING;
 		task->inputs[i].trace = (struct kafka_trace){.offset = -1};
-		task->inputs[i].gap = (struct worker_gap){0};
+		task->inputs[i].gap = (struct input_gap){0};
 		task->inputs[i].empty_since = 0;
 	}
 }
@@ -206,6 +206,7 @@ static void end_restore(void *ctx, enum ledger_result result, const char *error)
 	}
 	log_info("a task is read back", "task=%" PRIu32 " pages=%zu people=%zu", task->number,
 		 task->restore.page_count, people_count(task->task->people));
+	task->restore_ms = loop_now_ms() - task->restore_since_ms;
 	task->state = TASK_CLAIMING;
 	task->is_dirty = true;
 	task->commit_due_ms = loop_now_ms();
@@ -221,6 +222,8 @@ void worker_restore(struct worker_task *task)
 	task->commit = NULL;
 	task->is_committing = task->is_commit_open = task->is_dirty = task->is_caught_up = false;
 	task->state = TASK_RESTORING;
+	task->restore_since_ms = loop_now_ms();
+	task->restore_ms = -1;
 	clear_task(task);
 	ledger_restore(task->ledger, &(struct ledger_reader){task_compare_pages, begin_restore, restore_page,
 							     end_restore, task});

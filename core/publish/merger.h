@@ -95,6 +95,8 @@ uint64_t merger_revision(const struct merger *merger);
 
 /* Whether rows wait, and until when (wall_ms) nothing is due. */
 bool merger_is_waiting(const struct merger *merger, int64_t *due_ms);
+/* About how many. */
+size_t merger_waiting_count(const struct merger *merger);
 
 /* Every row that holds anything, sorted by key, with revision 0. */
 void merger_print(struct merger *merger, merger_row_sink *sink, void *ctx);

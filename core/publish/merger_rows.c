@@ -223,6 +223,14 @@ bool merger_is_waiting(const struct merger *merger, int64_t *due_ms)
 	return is_waiting;
 }
 
+size_t merger_waiting_count(const struct merger *merger)
+{
+	size_t cell_count = 0;
+	for (size_t i = 0; i < WAITING_COUNT; i++)
+		cell_count += merger->waiting[i].cells.count;
+	return cell_count * BASIS_COUNT;
+}
+
 /* Cells of one entity whose keys differ by their time alone, in that order. */
 struct print_run {
 	struct cell *const *cells;

@@ -41,6 +41,7 @@ def settings(folder, broker, redis, **changes):
                   "properties": {"group.instance.id": "one"}},
         "redis": {"url": getattr(redis, "unix_url", redis.url)},
         "identity": {"key_file": str(folder / "identity.key")},
+        "http": {"listen": "off"},
         "clock": "event",
         "commit": {"interval": "500ms"},
         "publish": {"history_emit": "1s"},

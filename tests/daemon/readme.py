@@ -55,7 +55,7 @@ def run_with_rights(folder, config, rights):
         (folder / "ladderd.yaml").write_text(
             config.replace("127.0.0.1:9092", broker.address)
             .replace("redis://127.0.0.1:6379", f"redis://ladderd:secret@127.0.0.1:{redis.port}")
-            .replace("/var/lib/ladderd", str(folder)) + "clock: event\nworkers: 1\n"
+            .replace("/var/lib/ladderd", str(folder)) + "clock: event\nworkers: 1\nhttp: {listen: \"off\"}\n"
             + "commit: {interval: 100ms}\npublish: {history_emit: 0}\n" + WINDOWS)
         said = check_config(folder, "--connect")
         assert "0 errors, 0 warnings" in said, said

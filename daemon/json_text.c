@@ -1,0 +1,75 @@
+#include "daemon/json_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void put(struct buffer *out, const char *text)
+{
+	buffer_put(out, text, strlen(text));
+}
+
+static void put_quoted(struct buffer *out, const char *text)
+{
+	put(out, "\"");
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text;
+		char escape[8];
+		if (byte == '"' || byte == '\\')
+			snprintf(escape, sizeof(escape), "\\%c", byte);
+		else if (byte < 0x20)
+			snprintf(escape, sizeof(escape), "\\u%04x", byte);
+		else
+			snprintf(escape, sizeof(escape), "%c", byte);
+		put(out, escape);
+	}
+	put(out, "\"");
+}
+
+/* A comma is due behind everything but an opening bracket and the beginning. */
+static void begin(struct buffer *out, const char *name)
+{
+	char last = out->len ? out->data[out->len - 1] : '[';
+	if (last != '{' && last != '[')
+		put(out, ",");
+	if (name) {
+		put_quoted(out, name);
+		put(out, ":");
+	}
+}
+
+void json_text_open(struct buffer *out, const char *name, char bracket)
+{
+	begin(out, name);
+	buffer_put(out, &bracket, 1);
+}
+
+void json_text_close(struct buffer *out, char bracket)
+{
+	buffer_put(out, &bracket, 1);
+}
+
+void json_text_put_integer(struct buffer *out, const char *name, int64_t number)
+{
+	char digits[24];
+	begin(out, name);
+	snprintf(digits, sizeof(digits), "%" PRId64, number);
+	put(out, digits);
+}
+
+void json_text_put_bool(struct buffer *out, const char *name, bool is_so)
+{
+	begin(out, name);
+	put(out, is_so ? "true" : "false");
+}
+
+void json_text_put_null(struct buffer *out, const char *name)
+{
+	begin(out, name);
+	put(out, "null");
+}
+
+void json_text_put_text(struct buffer *out, const char *name, const char *text)
+{
+	begin(out, name);
+	put_quoted(out, text);
+}

@@ -1,0 +1,18 @@
+/* JSON text: a document written piece by piece into a buffer. Commas are put where they belong; the caller
+ * closes what it opens. Inside an object every value has a name, inside a list (and at the root) none: NULL.
+ *
+ * Texts are UTF-8; quotes, backslashes and control characters come out as escapes. */
+#ifndef LADDER_DAEMON_JSON_TEXT_H
+#define LADDER_DAEMON_JSON_TEXT_H
+
+#include "core/base/buffer.h"
+
+void json_text_open(struct buffer *out, const char *name, char bracket); /* { or [ */
+void json_text_close(struct buffer *out, char bracket);                  /* } or ] */
+
+void json_text_put_integer(struct buffer *out, const char *name, int64_t number);
+void json_text_put_bool(struct buffer *out, const char *name, bool is_so);
+void json_text_put_null(struct buffer *out, const char *name);
+void json_text_put_text(struct buffer *out, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,179 @@
+#include "daemon/watch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/commands.h"
+#include "daemon/http.h"
+#include "daemon/json_text.h"
+#include "daemon/log.h"
+#include "daemon/memory.h"
+#include "daemon/metrics.h"
+#include "daemon/status_json.h"
+
+enum { ROWS_MAX = 10000, SHELF_SHARE = 16, SHELF_BYTES_MAX = 256 << 20 };
+enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404, UNAVAILABLE = 503 };
+
+static const char json_type[] = "application/json";
+
+struct watch {
+	struct http *http;
+	struct status_board *board;
+	struct row_shelf *shelf;
+};
+
+typedef void answer_function(struct watch *watch, const struct http_request *request,
+			     struct http_answer *answer);
+
+static void put(struct http_answer *answer, const char *text)
+{
+	buffer_put(&answer->body, text, strlen(text));
+}
+
+static void refuse(struct http_answer *answer, unsigned status, const char *why)
+{
+	answer->status = status;
+	answer->type = json_type;
+	json_text_open(&answer->body, NULL, '{');
+	json_text_put_text(&answer->body, "error", why);
+	json_text_close(&answer->body, '}');
+	put(answer, "\n");
+}
+
+/* status_look with the counts of the shelf. */
+static struct status_view look(struct watch *watch)
+{
+	struct status_view view = *status_look(watch->board);
+	view.shelf = row_shelf_counts(watch->shelf);
+	return view;
+}
+
+static void answer_metrics(struct watch *watch, const struct http_request *request,
+			   struct http_answer *answer)
+{
+	(void)request;
+	struct status_view view = look(watch);
+	answer->type = METRICS_TYPE;
+	metrics_put(&view, &answer->body);
+}
+
+static void answer_health(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+{
+	(void)watch, (void)request;
+	put(answer, "ok\n");
+}
+
+static void answer_ready(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+{
+	(void)request;
+	struct status_view view = look(watch);
+	answer->type = json_type;
+	answer->status = status_is_ready(&view) ? OK : UNAVAILABLE;
+	status_put_ready(&view, &answer->body);
+}
+
+static void answer_status(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+{
+	(void)request;
+	struct status_view view = look(watch);
+	answer->type = json_type;
+	status_put_json(&view, &answer->body);
+}
+
+static void answer_rows(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+{
+	const struct row_query query = {
+		.kind = http_argument(request, "kind"),
+		.basis = http_argument(request, "basis"),
+		.window = http_argument(request, "window"),
+		.level = http_argument(request, "level"),
+		.id = http_argument(request, "id"),
+	};
+	answer->type = json_type;
+	switch (row_shelf_find(watch->shelf, &query, ROWS_MAX, &answer->body)) {
+	case ROW_FOUND:
+		if (!row_shelf_counts(watch->shelf).is_complete)
+			answer->note = "rows that had not changed for long were dropped: read the topics";
+		break;
+	case ROW_FOUND_CLOSED:
+		refuse(answer, UNAVAILABLE,
+		       "this instance publishes no rows, or not yet: ask the one whose /status says "
+		       "\"merging\":true, when it is ready");
+		break;
+	case ROW_FOUND_TOO_MANY:
+		refuse(answer, BAD_REQUEST,
+		       "more than 10000 rows: name more of level, id, window, basis and kind, as in "
+		       "/api/v1/rows?level=campaign&window=1h&basis=event&kind=rolling");
+		break;
+	}
+}
+
+static const struct {
+	const char *path;
+	answer_function *answer;
+} routes[] = {
+	{"/metrics", answer_metrics}, {"/healthz", answer_health},   {"/readyz", answer_ready},
+	{"/status", answer_status},   {"/api/v1/rows", answer_rows},
+};
+
+static void answer(void *ctx, const struct http_request *request, struct http_answer *answer)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (strcmp(http_path(request), routes[i].path) == 0) {
+			routes[i].answer(ctx, request, answer);
+			return;
+		}
+	refuse(answer, NOT_FOUND, "there are /metrics, /healthz, /readyz, /status and /api/v1/rows");
+}
+
+/* What the shelf may take of the memory; it counts as what people and ads may. */
+static size_t shelf_bytes(const struct config *config)
+{
+	uint64_t memory_bytes = config->limits.memory_bytes ? (uint64_t)config->limits.memory_bytes
+							    : memory_machine_bytes();
+	uint64_t share = memory_bytes / SHELF_SHARE;
+	return share < SHELF_BYTES_MAX ? (size_t)share : SHELF_BYTES_MAX;
+}
+
+bool watch_start(const struct config *config, struct watch **watch, int *exit_code)
+{
+	char error[512];
+	*watch = NULL;
+	if (strcmp(config->http.listen, "off") == 0)
+		return true;
+	struct watch *made = calloc(1, sizeof(*made));
+	CHECK(made);
+	made->board = status_board_create(config, config->workers);
+	made->shelf = row_shelf_create(shelf_bytes(config));
+	made->http = http_start(config->http.listen, answer, made, error, sizeof(error));
+	if (made->http) {
+		*watch = made;
+		return true;
+	}
+	*exit_code = errno == EACCES ? EXIT_NO_PERMISSION : EXIT_UNAVAILABLE;
+	log_error("http.listen cannot be had", "why=%s hint=%s", log_quoted(error).text,
+		  "\"give http.listen another port, or `off`\"");
+	watch_stop(made);
+	return false;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (!watch)
+		return;
+	http_stop(watch->http);
+	row_shelf_destroy(watch->shelf);
+	status_board_destroy(watch->board);
+	free(watch);
+}
+
+struct status_board *watch_board(struct watch *watch)
+{
+	return watch ? watch->board : NULL;
+}
+
+struct row_shelf *watch_shelf(struct watch *watch)
+{
+	return watch ? watch->shelf : NULL;
+}

@@ -1,0 +1,72 @@
+#include "daemon/worker_private.h"
+
+static const char *state_name(const struct worker_task *task)
+{
+	switch (task->state) {
+	case TASK_ABSENT:
+		return "absent";
+	case TASK_RESTORING:
+		return "restoring";
+	case TASK_CLAIMING:
+		return "claiming";
+	case TASK_CLAIMED:
+		return "claimed";
+	case TASK_READING:
+		return "reading";
+	case TASK_LEAVING:
+		return "leaving";
+	case TASK_FAILED:
+		break;
+	}
+	return "failed";
+}
+
+static void fill_input(const struct worker_task *task, size_t input, struct input_status *status)
+{
+	const struct kafka_in *in = task->worker->in;
+	int32_t partition = (int32_t)task->number;
+	*status = (struct input_status){.offset = task->inputs[input].offset, .log_end = -1,
+					.gap = task->inputs[input].gap};
+	if (task->task)
+		status->counts = task->task->inputs[input];
+	if (task->state != TASK_READING)
+		return;
+	status->offset = kafka_in_position(in, input, partition);
+	status->log_end = kafka_in_log_end(in, input, partition);
+	status->problem = *kafka_in_problem(in, input, partition);
+}
+
+static void fill_task(const struct worker_task *task, struct task_status *status)
+{
+	*status = (struct task_status){
+		.number = task->number,
+		.state = state_name(task),
+		.is_here = task->state != TASK_ABSENT,
+		.is_reading = task->state == TASK_READING,
+		.is_caught_up = task->state == TASK_READING && task->is_caught_up,
+		.people = task->task ? people_count(task->task->people) : 0,
+		.restore_ms = task->state == TASK_ABSENT ? -1 : task->restore_ms,
+	};
+}
+
+void worker_say_status(struct worker *worker)
+{
+	int64_t now_ms = loop_now_ms();
+	if (!worker->options.board || now_ms < worker->status_due_ms)
+		return;
+	worker->status_due_ms = now_ms + STATUS_EVERY_MS;
+	struct worker_status *status = status_create_worker(worker->options.task_count, worker->input_count);
+	status->at_ms = now_ms;
+	status->number = worker->options.number;
+	status->is_redis_up = ledger_is_up(worker->ledger);
+	status->is_uring = strcmp(loop_backend_name(worker->loop), "io_uring") == 0;
+	status->ledger = *ledger_counts(worker->ledger);
+	status->longest_pause_us = worker->longest_pause_us;
+	for (size_t i = 0; i < status->task_count; i++) {
+		fill_task(&worker->tasks[i], &status->tasks[i]);
+		for (size_t input = 0; input < status->input_count; input++)
+			fill_input(&worker->tasks[i], input,
+				   &status->inputs[i * status->input_count + input]);
+	}
+	status_put_worker(worker->options.board, status);
+}
