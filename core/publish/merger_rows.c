@@ -227,7 +227,7 @@ size_t merger_waiting_count(const struct merger *merger)
 {
 	size_t cell_count = 0;
 	for (size_t i = 0; i < WAITING_COUNT; i++)
-		cell_count += merger->waiting[i].cells.count;
+		cell_count += merger->waiting[i].count;
 	return cell_count * BASIS_COUNT;
 }
 
