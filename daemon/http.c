@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECTION_MAX = 64, SILENT_S = 15, BACKLOG = 64, HOST_MAX = 256 };
+enum { CONNECTION_MAX = 16, SILENT_S = 15, BACKLOG = 64, HOST_MAX = 256 };
 
 struct http {
 	struct MHD_Daemon *server;

@@ -3,8 +3,8 @@
  * GET and HEAD; anything else is answered with 405. Plain HTTP/1.1 without a password: what may be seen is
  * for the answerer to say, and who may come for the address.
  *
- * Thread: one of its own, which calls the answerer; requests are answered one after another. At most 64
- * connections, those that are silent for 15 s are closed. */
+ * Thread: one of its own, which calls the answerer; requests are answered one after another. At most 16
+ * connections, each with one answer in memory; others wait, and those that are silent for 15 s are closed. */
 #ifndef LADDER_DAEMON_HTTP_H
 #define LADDER_DAEMON_HTTP_H
 

@@ -148,6 +148,7 @@ bool watch_start(const struct config *config, struct watch **watch, int *exit_co
 	made->shelf = row_shelf_create(shelf_bytes(config));
 	made->http = http_start(config->http.listen, answer, made, error, sizeof(error));
 	if (made->http) {
+		log_info("answers by http", "listen=%s", config->http.listen);
 		*watch = made;
 		return true;
 	}

@@ -34,6 +34,8 @@ static void fill_input(const struct worker_task *task, size_t input, struct inpu
 	status->offset = kafka_in_position(in, input, partition);
 	status->log_end = kafka_in_log_end(in, input, partition);
 	status->problem = *kafka_in_problem(in, input, partition);
+	if (status->problem.kind == KAFKA_PROBLEM_GAP || status->problem.kind == KAFKA_PROBLEM_FOREIGN)
+		status->log_end = status->problem.log_end;
 }
 
 static void fill_task(const struct worker_task *task, struct task_status *status)

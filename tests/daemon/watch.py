@@ -2,7 +2,9 @@
 the events by class are those that `ladderd replay` counts; it is ready when everything is read and Kafka and
 Redis answer, and not before; offsets and tasks are those of Kafka; the rows are those that were published,
 byte for byte, and come from the instance that merges. `off` opens no port, and an address in use is refused.
-Method: a genuine Kafka and Redis, which go away and come back; promtool; two instances."""
+Method: a genuine Kafka and Redis, which go away and come back; promtool; two instances.
+
+labels: sanitize threads"""
 
 import json
 import re
@@ -19,7 +21,8 @@ from daemon_case import (CURRENT, HISTORY, INPUTS, KEY, OUTPUTS, PARTITIONS, Dae
                          replay, settings, stop_within, wait_for_rows, write_config)
 
 EVENTS = 100_000
-UNAVAILABLE, UNAVAILABLE_CODE, USAGE = 503, 69, 400
+BAD_REQUEST, UNAVAILABLE = 400, 503
+EXIT_UNAVAILABLE = 69
 CLASSES = ("applied", "duplicate", "late", "rejected", "ignored")
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 BAD = (b'{"type":"message"', b'{"type":"message","id":"x"}', b'{"type":"dance","id":"y","ts":1}',
@@ -158,9 +161,8 @@ def check_rows(port, broker):
     found = kept_rows(port, level="campaign", id=one["id"], window="1h", basis="event", kind="rolling")
     assert list(found) == [one["key"]], found
     assert not kept_rows(port, level="campaign", id="nobody's")
-    if len(want) > 10_000:
-        status, said = ask_json(port, "/api/v1/rows")
-        assert status == USAGE and "more than 10000 rows" in said["error"], said
+    status, said = ask_json(port, "/api/v1/rows")
+    assert len(want) > 10_000 and status == BAD_REQUEST and "more than 10000 rows" in said["error"], said
 
 
 def check_paths(port):
@@ -210,6 +212,43 @@ def check_two(port, config, folder, broker, daemon):
         stop_within(second, 20)
 
 
+def input_status(port, topic, partition):
+    return next(one for task in ask_json(port, "/status")[1]["tasks"] if task["task"] == partition
+                for one in task["inputs"] if one["topic"] == topic)
+
+
+def check_gap(folder, config, broker, port):
+    """Records that were deleted unread: a partition that stands, with the reason, then one that went on."""
+    topic, missing = "ladder.messages", 4
+    with Daemon(config) as daemon:
+        daemon.wait_until(lambda: is_ready(port), 30, "ready")
+        read = input_status(port, topic, 0)["offset"]
+        stop_within(daemon, 10)
+    broker.produce(topic, folder / "bad.ndjson", "--partition", 0)
+    broker.delete_before(topic, 0, read + missing)
+    stopped = ("ladderd_input_stopped", "partition=0", f"topic={topic}")
+    with Daemon(config) as daemon:
+        daemon.wait_said("a partition cannot be read", 30)
+        daemon.wait_until(lambda: metrics(port).get(stopped) == 1, 10, "stopped")
+        one = input_status(port, topic, 0)
+        assert one["offset"] == read and f"offset {read} is wanted" in one["problem"], one
+        assert one["log_end"] == read + len(BAD) and one["lag"] == len(BAD), one
+        status, said = ask_json(port, "/readyz")
+        assert status == UNAVAILABLE and any(one["problem"] in reason for reason in said["reasons"]), said
+        check_promtool(port)
+        stop_within(daemon, 10)
+    skip = json.loads(config.read_text())
+    skip["kafka"]["on_gap"] = "skip"
+    with Daemon(write_config(folder, skip, "skip.yaml")) as daemon:
+        daemon.wait_until(lambda: is_ready(port), 30, "ready")
+        daemon.wait_until(lambda: input_status(port, topic, 0)["lag"] == 0, 10, "everything read")
+        one = input_status(port, topic, 0)
+        assert one["gap"] == {"missing": missing, "last_from": read, "last_to": read + missing}, one
+        assert one["problem"] is None and is_ready(port), one
+        assert total(metrics(port), "ladderd_gap_offsets_total") == missing
+        stop_within(daemon, 10)
+
+
 # ---- The test ----
 
 def is_listening(process):
@@ -230,13 +269,13 @@ def check_off(folder, config):
 
 
 def check_in_use(config, port):
-    said = refused(config, UNAVAILABLE_CODE)
+    said = refused(config, EXIT_UNAVAILABLE)
     assert "http.listen" in said and f"127.0.0.1:{port}" in said and "in use" in said, said
 
 
 def feed(folder, broker):
     """The same into Kafka and into files: made-up events, and some that are none."""
-    made = ["--seed", 5, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 12, "--span", "7d"]
+    made = ["--seed", 5, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 16, "--span", "7d"]
     generate(*made, "--out", folder / "events.ndjson")
     generate(*made, "--kafka", broker.address)
     (folder / "bad.ndjson").write_bytes(b"\n".join(BAD) + b"\n")
@@ -244,8 +283,8 @@ def feed(folder, broker):
     return folder / "events.ndjson", folder / "bad.ndjson"
 
 
-def watch(folder, config, broker, redis, want, counts):
-    port = int(json.loads(config.read_text())["http"]["listen"].split(":")[1])
+def watch(folder, config, port, servers, want, counts):
+    broker, redis = servers
     redis.stop()
     with Daemon(config) as daemon:
         assert is_listening(daemon.process)
@@ -275,10 +314,14 @@ def test():
     with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
         folder = Path(name)
         events = feed(folder, broker)
-        config = settings(folder, broker, redis, http={"listen": f"127.0.0.1:{free_port()}"})
-        want, counts = replay(write_config(folder, config), *events)
+        port = free_port()
+        config = settings(folder, broker, redis, http={"listen": f"127.0.0.1:{port}"})
+        path = write_config(folder, config)
+        want, counts = replay(path, *events)
         print(f"{counts}, {len(want)} rows", flush=True)
-        watch(folder, write_config(folder, config), broker, redis, want, counts)
+        watch(folder, path, port, (broker, redis), want, counts)
+        check_gap(folder, path, broker, port)
+        print("a gap is told", flush=True)
         check_off(folder, config)
 
 
