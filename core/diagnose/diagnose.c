@@ -15,12 +15,12 @@ struct rate_bounds rate_bounds(int64_t k, int64_t n)
 	return (struct rate_bounds){(middle - reach) / (all + Z * Z), (middle + reach) / (all + Z * Z)};
 }
 
-bool rate_is_broken(const struct diagnosis_options *options, int64_t k, int64_t n, double low)
+bool rate_is_broken(const struct diagnosis_options *options, int64_t k, int64_t n, double low, double chance)
 {
 	double kept = (double)(MICRO - options->drop_micros) / MICRO;
 	if (n >= options->min_volume && rate_bounds(k, n).high < kept * low)
 		return true;
-	return k == 0 && pow(1 - low, (double)n) < CHANCE;
+	return k == 0 && pow(1 - low, (double)n) < chance;
 }
 
 /* A rate and its norm; norm_of is 0 where it has none. */
@@ -55,7 +55,7 @@ static bool is_weak(const struct diagnosis_options *options, const struct judged
 		return false;
 	double low = kind == NORM_COUNTS ? rate_bounds(rate->norm_k, rate->norm_of).low
 					 : (double)rate->norm_k / (double)rate->norm_of;
-	return rate_is_broken(options, rate->k, rate->n, low);
+	return rate_is_broken(options, rate->k, rate->n, low, CHANCE);
 }
 
 /* What part of its norm a rate is. Both products are exact below 2^53, so equal ones stay equal. */

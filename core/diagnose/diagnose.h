@@ -33,9 +33,8 @@ struct rate_bounds {
 struct rate_bounds rate_bounds(int64_t k, int64_t n);
 
 /* Whether k of n is far below a rate that is at least `low` for sure: n reaches min_volume and the upper
- * bound lies under (1 - drop) of it, or there is none although chance would give none in less than one of
- * 1,000 cases. n > 0. */
-bool rate_is_broken(const struct diagnosis_options *options, int64_t k, int64_t n, double low);
+ * bound lies under (1 - drop) of it, or there is none although that has a chance below `chance`. n > 0. */
+bool rate_is_broken(const struct diagnosis_options *options, int64_t k, int64_t n, double low, double chance);
 
 /* A judge_row. */
 struct judgement diagnose(const struct diagnosis_options *options, const int64_t counts[JUDGED_COUNT],

@@ -34,6 +34,13 @@ struct diagnosis_options {
 	int64_t norm_cost_micros;              /* of a conversation; 0: none */
 };
 
+/* When alerts are said, and where they point: spec section 8. */
+struct alert_options {
+	int64_t for_ms;   /* 2 m: so long a condition holds before it is said */
+	int64_t keep_ms;  /* 10 m: so long it does not before that is */
+	struct slice url; /* of the page */
+};
+
 struct options {
 	int64_t gap_ms;            /* 7 d: a conversation ends when this passes without an inbound message */
 	int64_t attribution_ms;    /* 7 d */
@@ -50,6 +57,7 @@ struct options {
 	uint32_t max_tail;         /* 1000 */
 	bool imply;                /* true */
 	struct diagnosis_options diagnosis;
+	struct alert_options alerts;
 	struct slice default_account;
 	struct slice default_currency;
 	const struct zone *default_zone; /* UTC */

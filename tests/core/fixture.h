@@ -79,6 +79,7 @@ static inline void fixture_create(struct fixture *fixture)
 		.min_words = 2,
 		.followup_max = 2,
 		.diagnosis = {.min_volume = 30, .drop_micros = 300000},
+		.alerts = {.for_ms = 2 * MINUTE_MS, .keep_ms = 10 * MINUTE_MS, .url = TEXT("http://page/")},
 		.max_tail = 1000,
 		.imply = true,
 		.default_account = TEXT("default"),
