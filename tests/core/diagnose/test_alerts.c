@@ -249,7 +249,9 @@ static void test_text(void **state)
 		"before: 1 USD\",\"cause\":\"",
 		"\"advice\":\"",
 		"\"startsAt\":\"2026-02-27T00:00:00Z\",\"endsAt\":\"2026-02-27T00:07:00Z\","
-		"\"generatorURL\":\"http://page/#rolling/event/24h/campaign/cam%2F1\",\"status\":\"firing\",\"fingerprint\":\"",
+		"\"generatorURL\":\"http://page/#rolling/event/24h"
+		"/campaign/cam%2F1\","
+		"\"status\":\"firing\",\"fingerprint\":\"",
 		"\",\"revision\":1,\"currency\":\"USD\",\"observed\":{\"numerator\":250.5,"
 		"\"denominator\":100,\"rate\":2.505,\"low\":1.8",
 		"},\"baseline\":{\"numerator\":1000,\"denominator\":1000,\"rate\":1,\"low\":0.90",
