@@ -21,6 +21,7 @@ enum { PATH_COUNT_MAX = 4096, PROGRESS_EVERY_MS = 500, BATCH_EVENTS = 64 };
 struct replay {
 	const char *config_path;
 	const char *rows_path;
+	const char *alerts_path;
 	char *paths[PATH_COUNT_MAX];
 	size_t path_count;
 	bool is_in_arrival_order;
@@ -32,10 +33,12 @@ struct replay {
 	uint64_t frozen_count;
 	uint64_t folded_early_count;
 	FILE *rows;
+	FILE *alerts; /* NULL: nobody wants them */
 };
 
 static const char help[] =
-	"usage: ladderd replay -c FILE --events FILE... [--rows FILE] [--arrival-order]\n"
+	"usage: ladderd replay -c FILE --events FILE... [--rows FILE] [--alerts FILE]\n"
+	"                      [--arrival-order]\n"
 	"\n"
 	"Computes from files what `ladderd run` computes from Kafka: the final row of each key that\n"
 	"holds anything, sorted by key, one JSON object a line, and on stderr the counts of how every\n"
@@ -45,6 +48,10 @@ static const char help[] =
 	"  -c FILE            the configuration; its settings kafka, redis and identity are not used\n"
 	"  --events FILE...   one event, or array of events, a line; - is stdin\n"
 	"  --rows FILE        write the rows there, not to stdout\n"
+	"  --alerts FILE      write every alert there as it fires and as it is resolved, one JSON object a\n"
+	"                     line, judged at each full minute of the events' time. Without\n"
+	"                     --arrival-order events are taken in the order of their times for it, so the\n"
+	"                     same set gives the same alerts; stdin cannot be read then\n"
 	"  --arrival-order    take the events as the files have them, as `run` would: events that\n"
 	"                     come more than `lateness` after newer ones are late then, and do\n"
 	"                     not count\n"
@@ -149,13 +156,46 @@ static bool replay_set(struct replay *replay)
 static bool replay_as_arrived(struct replay *replay)
 {
 	char error[512] = "";
-	bool is_read = replay_arrival(replay->config, replay->identity_key, replay->paths, replay->path_count,
-				      replay->batch_size, replay->merger, &replay->counts,
-				      &replay->frozen_count, &replay->folded_early_count, error,
+	struct replay_arrival_counts counts = {0};
+	const struct replay_arrival_options options = {replay->identity_key, replay->paths,
+						       replay->path_count, replay->batch_size,
+						       replay->alerts};
+	bool is_read = replay_arrival(replay->config, &options, replay->merger, &counts, error,
 				      sizeof(error));
+	replay->counts = counts.counts;
+	replay->frozen_count = counts.frozen;
+	replay->folded_early_count = counts.folded_early;
 	if (!is_read)
 		fprintf(stderr, "ladderd replay: %s\n", error);
 	return is_read;
+}
+
+static bool replay_sorted_alerts(struct replay *replay)
+{
+	char error[512] = "";
+	const struct replay_arrival_options options = {replay->identity_key, replay->paths,
+						       replay->path_count, replay->batch_size,
+						       replay->alerts};
+	bool is_read = replay_arrival_sorted(replay->config, &options, error, sizeof(error));
+	if (!is_read)
+		fprintf(stderr, "ladderd replay: %s\n", error);
+	return is_read;
+}
+
+static bool replay_all(struct replay *replay)
+{
+	if (replay->is_in_arrival_order)
+		return replay_as_arrived(replay);
+	return replay_set(replay) && (!replay->alerts || replay_sorted_alerts(replay));
+}
+
+/* Whether all that was written is there. */
+static bool is_written(FILE *file, const char *path)
+{
+	if (!file || (fflush(file) == 0 && !ferror(file)))
+		return true;
+	fprintf(stderr, "ladderd replay: %s: %s\n", path ? path : "stdout", strerror(errno));
+	return false;
 }
 
 static void print_counts(const struct replay *replay, FILE *file)
@@ -181,13 +221,12 @@ static int replay_and_print(struct replay *replay)
 	      (ssize_t)sizeof(replay->identity_key));
 	replay->merger = merger_create(&replay->config->options, diagnose);
 	int code = EXIT_FAILED;
-	if (replay->is_in_arrival_order ? replay_as_arrived(replay) : replay_set(replay)) {
+	if (replay_all(replay)) {
 		replay_print(replay->merger, replay->config->workers, replay->rows);
 		print_counts(replay, stderr);
-		code = fflush(replay->rows) == 0 && !ferror(replay->rows) ? EXIT_DONE : EXIT_FAILED;
-		if (code != EXIT_DONE)
-			fprintf(stderr, "ladderd replay: %s: %s\n",
-				replay->rows_path ? replay->rows_path : "stdout", strerror(errno));
+		bool are_rows_there = is_written(replay->rows, replay->rows_path);
+		if (is_written(replay->alerts, replay->alerts_path) && are_rows_there)
+			code = EXIT_DONE;
 	}
 	merger_destroy(replay->merger);
 	return code;
@@ -203,13 +242,27 @@ static bool add_paths(struct replay *replay, int argc, char **argv)
 	return true;
 }
 
+static int check_whole(const struct replay *replay)
+{
+	if (replay->batch_size < 1 || replay->batch_size > TASK_BATCH_MAX)
+		return command_usage("replay", "--batch is a number from 1 to %d", TASK_BATCH_MAX);
+	if (!replay->config_path)
+		return command_usage("replay", "-c FILE is missing");
+	for (size_t i = 0; i < replay->path_count; i++)
+		if (replay->alerts_path && !replay->is_in_arrival_order &&
+		    strcmp(replay->paths[i], "-") == 0)
+			return command_usage("replay", "--alerts reads files twice, and stdin cannot be: "
+						       "add --arrival-order");
+	return replay->path_count ? EXIT_DONE : command_usage("replay", "--events FILE is missing");
+}
+
 /* getopt_long moves what is no option to the end: the files after the first behind --events. */
 static int parse(struct replay *replay, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'}, {"events", required_argument, NULL, 'e'},
 		{"rows", required_argument, NULL, 'r'},   {"arrival-order", no_argument, NULL, 'a'},
-		{"batch", required_argument, NULL, 'b'},
+		{"batch", required_argument, NULL, 'b'},  {"alerts", required_argument, NULL, 'A'},
 		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
@@ -222,6 +275,9 @@ static int parse(struct replay *replay, int argc, char **argv)
 			break;
 		case 'r':
 			replay->rows_path = optarg;
+			break;
+		case 'A':
+			replay->alerts_path = optarg;
 			break;
 		case 'a':
 			replay->is_in_arrival_order = true;
@@ -241,11 +297,29 @@ static int parse(struct replay *replay, int argc, char **argv)
 	}
 	if (!add_paths(replay, argc, argv))
 		return command_usage("replay", "more than %d files", PATH_COUNT_MAX);
-	if (replay->batch_size < 1 || replay->batch_size > TASK_BATCH_MAX)
-		return command_usage("replay", "--batch is a number from 1 to %d", TASK_BATCH_MAX);
-	if (!replay->config_path)
-		return command_usage("replay", "-c FILE is missing");
-	return replay->path_count ? EXIT_DONE : command_usage("replay", "--events FILE is missing");
+	return check_whole(replay);
+}
+
+static FILE *open_to_write(const char *path)
+{
+	FILE *file = fopen(path, "w");
+	if (!file)
+		fprintf(stderr, "ladderd replay: %s: %s\n", path, strerror(errno));
+	return file;
+}
+
+static int open_and_replay(struct replay *replay)
+{
+	int code = EXIT_FAILED;
+	replay->rows = replay->rows_path ? open_to_write(replay->rows_path) : stdout;
+	replay->alerts = replay->alerts_path ? open_to_write(replay->alerts_path) : NULL;
+	if (replay->rows && (replay->alerts || !replay->alerts_path))
+		code = replay_and_print(replay);
+	if (replay->rows_path && replay->rows)
+		fclose(replay->rows);
+	if (replay->alerts)
+		fclose(replay->alerts);
+	return code;
 }
 
 int command_replay(int argc, char **argv)
@@ -257,15 +331,7 @@ int command_replay(int argc, char **argv)
 	replay.config = load_config(replay.config_path, CONFIG_NEED_NOTHING);
 	if (!replay.config)
 		return EXIT_CONFIG;
-	replay.rows = replay.rows_path ? fopen(replay.rows_path, "w") : stdout;
-	if (!replay.rows) {
-		fprintf(stderr, "ladderd replay: %s: %s\n", replay.rows_path, strerror(errno));
-		code = EXIT_FAILED;
-	} else {
-		code = replay_and_print(&replay);
-		if (replay.rows_path)
-			fclose(replay.rows);
-	}
+	code = open_and_replay(&replay);
 	config_destroy(replay.config);
 	return code;
 }
