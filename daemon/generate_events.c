@@ -41,10 +41,11 @@ static unsigned place_percent(const struct generator *g)
 
 unsigned generator_knob(const struct generator *g, enum knob knob, uint32_t ad)
 {
+	unsigned usual = g->options.is_well_run ? scenario_well_run_knob(knob) : 100;
 	if (g->is_calm)
-		return 100;
+		return usual;
 	bool is_first_campaign = ad != AD_NONE && g->world.ads[ad].is_in_first_campaign;
-	return scenario_knob(g->options.scenario, knob, place_percent(g), is_first_campaign);
+	return usual * scenario_knob(g->options.scenario, knob, place_percent(g), is_first_campaign) / 100;
 }
 
 bool generator_chance(struct generator *g, unsigned permille, enum knob knob, uint32_t ad)
@@ -183,7 +184,7 @@ struct generator *generator_create(const struct generator_options *options)
 	g->arrival_us = options->start_ms * 1000;
 	g->random.state = random_mix(options->seed + 1);
 	g->delivery.state = random_mix(g->random.state);
-	world_create(&g->world, options->ad_count, options->account_count);
+	world_create(&g->world, options->ad_count, options->account_count, options->is_well_run);
 	spend_begin(g);
 	tokens_push(&g->tokens, (struct token){.ts_ms = options->start_ms, .action = ACTION_ARRIVE});
 	return g;

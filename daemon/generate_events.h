@@ -31,6 +31,7 @@ struct generator_options {
 	unsigned duplicate_permille;
 	int64_t report_ms;          /* spend is reported for such periods; 0: hours or days, by account */
 	bool is_steady;             /* day and night are the same */
+	bool is_well_run;           /* answered fast, day and night, tagged well, fewer on weekends */
 	unsigned haste;             /* delays beyond five minutes are so many times shorter; 1: as in life */
 	enum scenario scenario;
 };

@@ -31,6 +31,8 @@ enum { PARTITIONS_MAX = 10000 };
 	OPTION('l', "late", "PERCENT", "so many arrive a minute to five hours late") \
 	OPTION('d', "duplicates", "PERCENT", "so many arrive once more") \
 	OPTION('x', "scenario", "NAME", "what breaks (healthy)") \
+	OPTION('w', "well-run", NULL, "the business answers in minutes, day and night, says of chats " \
+				      "what they are, is quiet on weekends: only the scenario is wrong") \
 	OPTION('y', "haste", "N", "delays beyond five minutes are so many times shorter (1)") \
 	OPTION('R', "report", "DURATION", "spend is reported in such periods (hours or days, by account)") \
 	OPTION('k', "kafka", "BROKERS", "to Kafka, keyed by person and spend by ad, compressed with lz4") \
@@ -155,6 +157,7 @@ static bool parse_option(struct generate_options *options, int letter, const cha
 	case 'l': return parse_permille(text, &options->feed.late_permille);
 	case 'd': return parse_permille(text, &options->feed.duplicate_permille);
 	case 'x': return scenario_find(text, &options->feed.scenario);
+	case 'w': options->feed.is_well_run = true; return true;
 	case 'y': return parse_uint32(text, 1000000, &options->feed.haste);
 	case 'R': return parse_seconds(text, &options->feed.report_ms);
 	case 'k': options->brokers = text; return *text;

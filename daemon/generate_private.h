@@ -113,6 +113,8 @@ bool act_spend_restate(struct generator *g, struct token token);
 void spend_begin(struct generator *g);
 /* What happens to a conversation after its first reply: nothing, or an outcome to come. */
 void sale_begin(struct generator *g, struct token token);
+/* In a well-run business somebody looks at every conversation. */
+void sale_triage(struct generator *g, struct token token);
 /* Somebody or nobody will answer the first message of a visit. */
 void chat_begin(struct generator *g, struct token token);
 

@@ -21,6 +21,12 @@ static void outcome_follow(struct generator *g, struct token token, enum event_s
 	generator_follow(g, token, ACTION_OUTCOME, generator_delay_ms(g, delay));
 }
 
+void sale_triage(struct generator *g, struct token token)
+{
+	if (generator_chance(g, CHANCE_triage, KNOB_triage, token.ad))
+		outcome_follow(g, token, STAGE_PARTIALLY_QUALIFIED, DELAY_qualify);
+}
+
 void sale_begin(struct generator *g, struct token token)
 {
 	struct ad *ad = generator_ad(g, token.ad);
@@ -77,7 +83,7 @@ bool act_outcome(struct generator *g, struct token token)
 {
 	sale_go_on(g, token);
 	bool is_money = token.stage == STAGE_CUSTOMER || token.stage == STAGE_REFUND;
-	if (!is_money && !random_chance(&g->random, CHANCE_tagged))
+	if (!is_money && !generator_chance(g, CHANCE_tagged, KNOB_tagged, token.ad))
 		return false;
 	int64_t value_micros = 0;
 	if (is_money)

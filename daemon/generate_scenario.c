@@ -70,6 +70,16 @@ unsigned scenario_knob(enum scenario scenario, enum knob knob, unsigned place_pe
 	return 100;
 }
 
+unsigned scenario_well_run_knob(enum knob knob)
+{
+	switch (knob) {
+#define WELL_RUN(name, percent) \
+	case KNOB_##name: return percent;
+#include "daemon/generate_scenarios.def"
+	default: return 100;
+	}
+}
+
 bool scenario_is_calm(enum scenario scenario, unsigned place_percent)
 {
 	for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++)

@@ -31,6 +31,9 @@ void scenario_print_all(FILE *file);
 unsigned scenario_knob(enum scenario scenario, enum knob knob, unsigned place_percent,
 		       bool is_first_campaign);
 
+/* Where a knob stands in a business that is well run, in percent of the normal. */
+unsigned scenario_well_run_knob(enum knob knob);
+
 /* Nothing is broken there, for anybody. */
 bool scenario_is_calm(enum scenario scenario, unsigned place_percent);
 

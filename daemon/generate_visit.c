@@ -6,16 +6,30 @@
 static const unsigned char hours[24] = {45, 32, 25, 22, 24, 34, 55, 80, 105, 125, 133, 130,
 					128, 126, 122, 120, 125, 135, 150, 165, 172, 165, 160, 122};
 
+/* Of a well-run business: how busy each day of the week is, from Thursday (1970-01-01) on. */
+static const unsigned char days[7] = {106, 100, 78, 72, 116, 116, 112};
+
+static unsigned busy_percent(const struct generator *g)
+{
+	if (g->options.is_steady)
+		return 100;
+	unsigned percent = hours[g->now_ms / 3600000 % 24];
+	return g->options.is_well_run ? percent * days[g->now_ms / 86400000 % 7] / 100 : percent;
+}
+
 /* How many events a visit brings is learnt on the way, so that the feed is as dense as was asked for; not
  * from times when something is broken, which must not bring more people. */
 static void schedule_next_visit(struct generator *g)
 {
 	static const uint32_t waits[QUANTILE_COUNT] = {0, 134, 288, 470, 693, 981, 1386, 2079, 4020};
-	unsigned busy_percent = g->options.is_steady ? 100 : hours[g->now_ms / 3600000 % 24];
 	int64_t wait_permille = random_quantile(&g->random, waits, 1);
 	int64_t event_ns = (int64_t)((uint64_t)g->options.span_ms * 1000000 / g->options.events_per_span);
-	int64_t events_percent = (int64_t)((g->calm_event_count + 4) * 100 / (g->calm_visit_count + 1));
-	int64_t visit_ns = event_ns * events_percent / busy_percent;
+	/* Of a well-run business more is known from the start. */
+	uint64_t known_visits = g->options.is_well_run ? 1000 : 1;
+	uint64_t known_events = g->options.is_well_run ? 8000 : 4;
+	int64_t events_percent = (int64_t)((g->calm_event_count + known_events) * 100 /
+					   (g->calm_visit_count + known_visits));
+	int64_t visit_ns = event_ns * events_percent / busy_percent(g);
 	g->arrival_us += visit_ns / 1000 * wait_permille / 1000;
 	tokens_push(&g->tokens, (struct token){.ts_ms = g->arrival_us / 1000, .action = ACTION_ARRIVE});
 }
@@ -51,7 +65,7 @@ bool act_arrive(struct generator *g, struct token token)
 	ad->current.clicks++;
 	ad->current.spend_micros += cost_micros;
 	ad->current.impressions += random_below(&g->random, 2 * ad->views_per_click) + 1;
-	if (random_chance(&g->random, CHANCE_open))
+	if (generator_chance(g, CHANCE_open, KNOB_open, token.ad))
 		generator_follow(g, token, ACTION_OPEN, generator_delay_ms(g, DELAY_open));
 	write_click(g, &token, cost_micros);
 	return true;
@@ -61,8 +75,9 @@ bool act_arrive(struct generator *g, struct token token)
 
 bool act_open(struct generator *g, struct token token)
 {
-	if (random_chance(&g->random, CHANCE_counted))
-		generator_ad(g, token.ad)->current.conversations++;
+	unsigned counted_permille = CHANCE_counted * generator_knob(g, KNOB_counted, token.ad) / 100;
+	generator_ad(g, token.ad)->current.conversations +=
+		counted_permille / 1000 + random_chance(&g->random, counted_permille % 1000);
 	if (generator_chance(g, CHANCE_write, KNOB_write, token.ad))
 		generator_follow(g, token, ACTION_WRITE, generator_delay_ms(g, DELAY_write));
 	write_open(g, &token);

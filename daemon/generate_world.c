@@ -49,16 +49,18 @@ static void ad_name(struct ad *ad, uint32_t number, uint32_t adset, uint32_t cam
 }
 
 /* Cheap clicks tend to be the wrong people's. */
-static void ad_judge(struct ad *ad, uint32_t number)
+static void ad_judge(struct ad *ad, uint32_t number, bool is_well_run)
 {
+	unsigned noise_percent = is_well_run ? 33 : 100;
 	struct random_stream traits = {number};
 	unsigned worth = 600 + random_below(&traits, 800);
-	ad->click_micros = INT64_C(1500) * worth + random_below(&traits, 750000);
-	ad->quality_permille = worth * (700 + random_below(&traits, 600)) / 1000;
+	ad->click_micros = INT64_C(1500) * worth + random_below(&traits, 7500 * noise_percent);
+	unsigned luck = 1000 - 3 * noise_percent + random_below(&traits, 6 * noise_percent);
+	ad->quality_permille = worth * luck / 1000;
 	ad->views_per_click = 30 + random_below(&traits, 70);
 }
 
-void world_create(struct world *world, uint32_t ad_count, uint32_t account_count)
+void world_create(struct world *world, uint32_t ad_count, uint32_t account_count, bool is_well_run)
 {
 	uint32_t campaign_count = (ad_count + ADS_PER_CAMPAIGN - 1) / ADS_PER_CAMPAIGN;
 	*world = (struct world){calloc(ad_count, sizeof *world->ads), ad_count, account_count};
@@ -71,7 +73,7 @@ void world_create(struct world *world, uint32_t ad_count, uint32_t account_count
 		ad->account_number = campaign % account_count + 1;
 		world_account(ad->account_number, ad->account);
 		ad_name(ad, i, adset, campaign);
-		ad_judge(ad, i);
+		ad_judge(ad, i, is_well_run);
 	}
 }
 

@@ -41,7 +41,8 @@ struct world {
 	uint32_t account_count;
 };
 
-void world_create(struct world *world, uint32_t ad_count, uint32_t account_count);
+/* In a well-run business the price of a click says what it is worth; else there are bargains and traps. */
+void world_create(struct world *world, uint32_t ad_count, uint32_t account_count, bool is_well_run);
 void world_destroy(struct world *world);
 
 /* "act_1", written into room for 16 bytes. */
