@@ -26,15 +26,40 @@ static struct measure measure_rate(int64_t numerator, int64_t denominator)
 	return measure;
 }
 
-static struct measure measure_cost(int64_t micros, int64_t count)
+struct count_bounds {
+	double low;
+	double high;
+};
+
+static struct count_bounds count_bounds(int64_t count)
 {
 	double k = count > 0 ? (double)count : 0;
 	double middle = k + Z * Z / 2, reach = Z * sqrt(k + Z * Z / 4);
-	struct measure measure = {true, micros, count, NAN, (double)micros / (middle + reach), INFINITY};
+	return (struct count_bounds){middle - reach, middle + reach};
+}
+
+static struct measure measure_cost(int64_t micros, int64_t count)
+{
+	struct count_bounds bounds = count_bounds(count);
+	struct measure measure = {true, micros, count, NAN, (double)micros / bounds.high, INFINITY};
 	if (count > 0) {
-		measure.rate = (double)micros / k;
-		measure.high = (double)micros / (middle - reach);
+		measure.rate = (double)micros / (double)count;
+		measure.high = (double)micros / bounds.low;
 	}
+	return measure;
+}
+
+/* What is missing of a count that is made elsewhere. */
+static struct measure measure_gap(const struct span_numbers *span)
+{
+	int64_t reported = span->observed[NUMBER_reported_conversations];
+	struct measure measure = {true, span->observed[NUMBER_uncounted], reported, NAN, 0, 1};
+	if (reported <= 0)
+		return measure;
+	struct count_bounds counted = count_bounds(span->observed[NUMBER_conversations]);
+	measure.rate = (double)measure.numerator / (double)reported;
+	measure.low = fmax(0, 1 - counted.high / (double)reported);
+	measure.high = fmax(0, 1 - counted.low / (double)reported);
 	return measure;
 }
 
@@ -129,6 +154,10 @@ static void measure_span(const struct alert_row *row, const struct subject *subj
 {
 	const struct span_numbers *span = &subject->spans[row->span];
 	struct measure (*measure)(int64_t, int64_t) = finding->is_money ? measure_cost : measure_rate;
+	if (row->rule == RULE_GAP_ABOVE) {
+		finding->observed = measure_gap(span);
+		return;
+	}
 	finding->observed = measure(span->observed[row->numerator], span->observed[row->denominator]);
 	if (row->rule != RULE_RATE_ABOVE && row->rule != RULE_UNANSWERED)
 		finding->baseline = measure(span->baseline[row->numerator], span->baseline[row->denominator]);
@@ -145,7 +174,8 @@ struct finding condition_find(const struct diagnosis_options *options, enum aler
 	measure_span(row, subject, &finding);
 	switch (row->rule) {
 	case RULE_BROKEN: find_broken(options, &finding); break;
-	case RULE_RATE_ABOVE: find_rate_above(options, limit, limit, &finding); break;
+	case RULE_RATE_ABOVE:
+	case RULE_GAP_ABOVE: find_rate_above(options, limit, limit, &finding); break;
 	case RULE_RATE_UP: find_rate_up(options, limit, &finding); break;
 	case RULE_COST_UP: find_cost_up(limit, &finding); break;
 	case RULE_NO_RESULT: find_no_result(limit, &finding); break;

@@ -11,6 +11,8 @@
  *                 chance is below one in a million: everybody is judged every minute, so that a chance of one
  *                 in a thousand would come true each day
  *   RATE_ABOVE    denominator >= min_volume, lower bound > limit
+ *   GAP_ABOVE     the same, but by the bounds of the count of conversations: a report's day is spread evenly
+ *                 over other hours than those in which they came, so they are no part of what is reported
  *   RATE_UP       both denominators >= min_volume, lower bound > limit * the baseline's upper bound
  *   COST_UP       lower bound of the cost > limit * the baseline's upper bound, and some came
  *   NO_RESULT     none came, and the money spent > limit * the baseline's upper bound

@@ -40,6 +40,7 @@ extern const struct alert_span_row alert_span_rows[ALERT_SPAN_COUNT];
 enum alert_rule {
 	RULE_BROKEN,
 	RULE_RATE_ABOVE,
+	RULE_GAP_ABOVE,
 	RULE_RATE_UP,
 	RULE_COST_UP,
 	RULE_NO_RESULT,
