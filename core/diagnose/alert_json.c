@@ -6,38 +6,6 @@
 
 enum { MICRO = 1000000 };
 
-enum { LABEL_COUNT = 8 };
-
-struct label {
-	const char *name;
-	struct slice value; /* len 0: there is none */
-};
-
-static struct slice parent_id(const struct subject *subject, enum level level)
-{
-	if (subject && level == subject->level)
-		return subject->id;
-	bool is_above = subject && level < subject->level && (int)level < PARENT_COUNT;
-	return is_above ? subject->parent_ids[level] : (struct slice){NULL, 0};
-}
-
-/* By name, as the fingerprint wants them. */
-static void make_labels(const struct alert_text *text, struct label labels[LABEL_COUNT])
-{
-	const struct subject *subject = text->subject;
-	const struct label all[LABEL_COUNT] = {
-		{"account", parent_id(subject, LEVEL_ACCOUNT)},
-		{"ad", parent_id(subject, LEVEL_AD)},
-		{"adset", parent_id(subject, LEVEL_ADSET)},
-		{"alertname", slice_from(alert_rows[text->alert].name)},
-		{"campaign", parent_id(subject, LEVEL_CAMPAIGN)},
-		{"id", subject ? subject->id : text->input},
-		{"level", slice_from(subject ? level_name(subject->level) : "input")},
-		{"severity", slice_from(alert_rows[text->alert].severity)},
-	};
-	memcpy(labels, all, sizeof(all));
-}
-
 static uint64_t hash_on(uint64_t hash, struct slice bytes)
 {
 	for (size_t i = 0; i <= bytes.len; i++) {
@@ -47,15 +15,23 @@ static uint64_t hash_on(uint64_t hash, struct slice bytes)
 	return hash;
 }
 
+static struct slice id_of(const struct alert_text *text)
+{
+	return text->subject ? text->subject->id : text->input;
+}
+
+static const char *level_of(const struct alert_text *text)
+{
+	return text->subject ? level_name(text->subject->level) : "input";
+}
+
 void alert_put_key(const struct alert_text *text, struct buffer *out)
 {
 	static const char hex[] = "0123456789abcdef";
-	struct label labels[LABEL_COUNT];
 	uint64_t hash = UINT64_C(14695981039346656037);
-	make_labels(text, labels);
-	for (int i = 0; i < LABEL_COUNT; i++)
-		if (labels[i].value.len)
-			hash = hash_on(hash_on(hash, slice_from(labels[i].name)), labels[i].value);
+	hash = hash_on(hash, slice_from(alert_rows[text->alert].name));
+	hash = hash_on(hash, slice_from(level_of(text)));
+	hash = hash_on(hash, id_of(text));
 	for (int shift = 60; shift >= 0; shift -= 4)
 		json_put_char(out, hex[hash >> shift & 15]);
 }
@@ -116,6 +92,39 @@ static void put_measure(struct buffer *out, const char *name, const struct measu
 	json_put_char(out, '}');
 }
 
+/* ---- Labels ---- */
+
+enum { LABEL_COUNT = 8 };
+
+struct label {
+	const char *name;
+	struct slice value; /* len 0: there is none */
+};
+
+static struct slice parent_id(const struct subject *subject, enum level level)
+{
+	if (subject && level == subject->level)
+		return subject->id;
+	bool is_above = subject && level < subject->level && (int)level < PARENT_COUNT;
+	return is_above ? subject->parent_ids[level] : (struct slice){NULL, 0};
+}
+
+static void make_labels(const struct alert_text *text, struct label labels[LABEL_COUNT])
+{
+	const struct subject *subject = text->subject;
+	const struct label all[LABEL_COUNT] = {
+		{"account", parent_id(subject, LEVEL_ACCOUNT)},
+		{"ad", parent_id(subject, LEVEL_AD)},
+		{"adset", parent_id(subject, LEVEL_ADSET)},
+		{"alertname", slice_from(alert_rows[text->alert].name)},
+		{"campaign", parent_id(subject, LEVEL_CAMPAIGN)},
+		{"id", id_of(text)},
+		{"level", slice_from(level_of(text))},
+		{"severity", slice_from(alert_rows[text->alert].severity)},
+	};
+	memcpy(labels, all, sizeof(all));
+}
+
 static void put_labels(const struct alert_text *text, struct buffer *out)
 {
 	struct label labels[LABEL_COUNT];
@@ -140,9 +149,9 @@ static void put_labels(const struct alert_text *text, struct buffer *out)
 static void say_who(const struct alert_text *text, struct buffer *out)
 {
 	const struct subject *subject = text->subject;
-	json_put_literal(out, subject ? level_name(subject->level) : "input");
+	json_put_literal(out, level_of(text));
 	json_put_char(out, ' ');
-	struct slice id = subject ? subject->id : text->input;
+	struct slice id = id_of(text);
 	if (subject && subject->name.len) {
 		buffer_put(out, subject->name.data, subject->name.len);
 		json_put_literal(out, " (");

@@ -5,8 +5,9 @@
  * the setting alerts.url, "#" and the key of the row that shows it (spec section 6.4).
  * observed and baseline: numerator, denominator, rate, low, high; money in currency units; what is
  * undefined or infinite is null, and so is a baseline where the rule has none. spend_at_risk: what the
- * subject spent in the last 24 hours; null of an input. Fingerprint: FNV-1a, 64 bits, over the labels
- * sorted by name, each as name, 0xff, value, 0xff. */
+ * subject spent in the last 24 hours; null of an input. Fingerprint: FNV-1a, 64 bits, over alertname, level
+ * and id, each with 0xff behind it: what an ad's parents are may change while an alert of it fires, and it
+ * is the same one. */
 #ifndef LADDER_DIAGNOSE_ALERT_JSON_H
 #define LADDER_DIAGNOSE_ALERT_JSON_H
 

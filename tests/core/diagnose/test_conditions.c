@@ -108,22 +108,26 @@ static void test_dear_customers(void **state)
 	assert_false(condition_find(&options, ALERT_CHEAP_BUT_UNPROFITABLE, &subject, 0).lasts);
 }
 
-static bool is_unanswered(int64_t count, int64_t minutes)
+/* 0: no, 1: it goes on, 2: it begins. */
+static int is_unanswered(int64_t count, int64_t in_hour, int64_t minutes)
 {
 	struct subject subject = {.unanswered_count = count, .unanswered_since_ms = START_MS};
-	subject.spans[ALERT_SPAN_HOUR].is_judged = true;
-	return condition_find(&options, ALERT_CONVERSATIONS_UNANSWERED, &subject,
-			      START_MS + minutes * MINUTE_MS)
-		.holds;
+	subject.spans[ALERT_SPAN_HOUR] =
+		(struct span_numbers){.is_judged = true, .observed = {N(conversations, in_hour)}};
+	struct finding found = condition_find(&options, ALERT_CONVERSATIONS_UNANSWERED, &subject,
+					      START_MS + minutes * MINUTE_MS);
+	return found.holds + found.lasts;
 }
 
 static void test_unanswered(void **state)
 {
 	(void)state;
-	assert_false(is_unanswered(10, 14));
-	assert_true(is_unanswered(10, 15));
-	assert_false(is_unanswered(9, 1000));
-	assert_false(is_unanswered(0, 1000));
+	assert_int_equal(is_unanswered(10, 10, 14), 1);
+	assert_int_equal(is_unanswered(10, 10, 15), 2);
+	assert_int_equal(is_unanswered(10, 9, 1000), 1);
+	assert_int_equal(is_unanswered(10, 0, 1000), 0);
+	assert_int_equal(is_unanswered(9, 100, 1000), 0);
+	assert_int_equal(is_unanswered(0, 100, 1000), 0);
 }
 
 /* An input that brings `count` events in every minute that is divisible by `every`, for so many hours. */
