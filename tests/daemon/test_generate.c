@@ -331,6 +331,40 @@ static void test_wrong_number(void **state)
 	assert_true(broken.other_count > 0);
 }
 
+struct week {
+	uint64_t clicks[7]; /* from Thursday on, as 1970 began; the feed ends before its second Sunday */
+};
+
+static void look_at_week(struct seen *seen, const struct event *event)
+{
+	struct week *week = seen->ctx;
+	if (event->type == EVENT_CLICK)
+		week->clicks[event->ts_ms / DAY_MS % 7]++;
+}
+
+/* Weekends are quiet where the business is well run, and only there, but not silent. */
+static void test_week(void **state)
+{
+	(void)state;
+	for (int is_well_run = 0; is_well_run < 2; is_well_run++) {
+		struct generator_options options = plain;
+		options.is_well_run = is_well_run;
+		struct week week = {{0}};
+		see(&options, look_at_week, &week);
+		uint64_t saturday = week.clicks[2], middle = (week.clicks[5] + week.clicks[6]) / 2;
+		assert_true(saturday > 0);
+		assert_true(is_well_run ? saturday * 4 < middle * 3 : saturday * 6 > middle * 5);
+	}
+}
+
+/* Nothing goes out of an inbox that is down, not even what was begun before. */
+static void test_dead_inbox(void **state)
+{
+	(void)state;
+	struct broken broken = see_broken(SCENARIO_dead_inbox, 52, 53);
+	assert_int_equal(broken.out_count, 0);
+}
+
 static void test_silent_messages(void **state)
 {
 	(void)state;
@@ -507,6 +541,8 @@ int main(void)
 		cmocka_unit_test(test_proportions_are_those_of_real_feeds),
 		cmocka_unit_test(test_broken_response),
 		cmocka_unit_test(test_wrong_number),
+		cmocka_unit_test(test_week),
+		cmocka_unit_test(test_dead_inbox),
 		cmocka_unit_test(test_silent_messages),
 		cmocka_unit_test(test_a_person_is_in_one_partition_of_all_topics),
 		cmocka_unit_test(test_options),
