@@ -188,28 +188,46 @@ static size_t first_hour_from(const struct cell_list *hours, int64_t from_ms)
 	return low;
 }
 
-static void sum_hours(const struct cell_list *hours, int64_t from_ms, int64_t to_ms,
-		      enum spend_source spend_from, int64_t numbers[NUMBER_COUNT])
+static void add_numbers(int64_t to[NUMBER_COUNT], const int64_t numbers[NUMBER_COUNT])
 {
-	memset(numbers, 0, NUMBER_COUNT * sizeof(*numbers));
-	for (size_t i = first_hour_from(hours, from_ms);
-	     i < hours->count && hours->cells[i]->span.from_ms < to_ms; i++)
-		add_cell(hours->cells[i], spend_from, numbers);
-	finish_numbers(numbers);
+	for (int i = 0; i < NUMBER_COUNT; i++)
+		to[i] += numbers[i];
+}
+
+/* An hour, to every span that it is in. */
+static void add_hour(const struct cell *cell, const struct bounds all[ALERT_SPAN_COUNT],
+		     struct observed *observed)
+{
+	int64_t numbers[NUMBER_COUNT] = {0}, from_ms = cell->span.from_ms;
+	add_cell(cell, observed->spend_from, numbers);
+	for (int i = 0; i < ALERT_SPAN_COUNT; i++) {
+		struct span_numbers *span = &observed->subject.spans[i];
+		if (from_ms >= all[i].baseline_from_ms && from_ms < all[i].from_ms)
+			add_numbers(span->baseline, numbers);
+		else if (from_ms >= all[i].from_ms && from_ms < all[i].to_ms)
+			add_numbers(span->observed, numbers);
+	}
 }
 
 static void make_sums(const struct subjects *subjects, const struct entity *entity,
 		      const struct observed *account, struct observed *observed, int64_t now_ms)
 {
+	struct bounds all[ALERT_SPAN_COUNT];
+	int64_t first_ms = INT64_MAX;
 	for (int i = 0; i < ALERT_SPAN_COUNT; i++) {
-		struct bounds bounds = bounds_of(subjects, account, (enum alert_span)i, now_ms);
-		struct span_numbers *span = &observed->subject.spans[i];
-		span->is_judged = span_is_judged(subjects, account, (enum alert_span)i, &bounds);
-		span->from_ms = bounds.from_ms;
-		span->to_ms = bounds.to_ms;
-		sum_hours(&entity->hours, bounds.baseline_from_ms, bounds.from_ms, observed->spend_from,
-			  span->baseline);
-		sum_hours(&entity->hours, bounds.from_ms, bounds.to_ms, observed->spend_from, span->observed);
+		all[i] = bounds_of(subjects, account, (enum alert_span)i, now_ms);
+		first_ms = all[i].baseline_from_ms < first_ms ? all[i].baseline_from_ms : first_ms;
+		observed->subject.spans[i] = (struct span_numbers){
+			.is_judged = span_is_judged(subjects, account, (enum alert_span)i, &all[i]),
+			.from_ms = all[i].from_ms,
+			.to_ms = all[i].to_ms,
+		};
+	}
+	for (size_t at = first_hour_from(&entity->hours, first_ms); at < entity->hours.count; at++)
+		add_hour(entity->hours.cells[at], all, observed);
+	for (int i = 0; i < ALERT_SPAN_COUNT; i++) {
+		finish_numbers(observed->subject.spans[i].baseline);
+		finish_numbers(observed->subject.spans[i].observed);
 	}
 }
 
@@ -356,12 +374,23 @@ static void grow(struct subjects *subjects)
 	subjects->count = count;
 }
 
+/* In which minute of the hour: parents first, as they are judged first. */
+static int64_t minute_of(const struct entity *entity, const struct observed *account)
+{
+	static const struct {
+		unsigned first;
+		unsigned count;
+	} minutes[LEVEL_COUNT] = {{0, 1}, {1, 4}, {5, 10}, {15, 45}};
+	uint64_t minute = hash_text(account->subject.id) + minutes[entity->level].first +
+			  hash_text(entity->id) % minutes[entity->level].count;
+	return (int64_t)(minute % MINUTES_AN_HOUR);
+}
+
 static void renew(struct subjects *subjects, uint32_t at, struct observed *account, int64_t now_ms)
 {
 	const struct entity *entity = &subjects->merger->entities[at];
 	struct observed *observed = &subjects->observed[at];
-	int64_t own_ms = (int64_t)(hash_text(account->subject.id) % MINUTES_AN_HOUR) * MINUTE_MS;
-	int64_t hour = civil_floor(now_ms + own_ms, HOUR_MS);
+	int64_t hour = civil_floor(now_ms - minute_of(entity, account) * MINUTE_MS, HOUR_MS);
 	if (hour == observed->made_hour)
 		return;
 	observed->made_hour = hour;

@@ -1,8 +1,8 @@
 /* Subjects: the numbers that alerts are judged by, out of the merger's cells. Spec section 8.
  *
  *   rolling cells 1h, 24h            what WINDOW spans observe, at every call
- *   hour cells, back to 60 d or so   their baselines, and all of COHORT and AGED spans: summed once an hour
- *                                    of T, each account at a minute of its own, so that the work is spread
+ *   hour cells, back to 60 d or so   their baselines, and all of COHORT and AGED spans: summed once an
+ *                                    hour of T, each entity at a minute of its own, parents first
  *
  * A span of hours is whole UTC hours: a cohort ends at the last full hour before T less the delay, a
  * baseline at the last one before its span. A window span is not judged where the configuration has no
