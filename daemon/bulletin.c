@@ -30,6 +30,13 @@ void bulletin_put_mark(struct bulletin *bulletin, enum note_kind kind)
 	buffer_put_unsigned(&bulletin->notes, kind);
 }
 
+void bulletin_put_activity(struct bulletin *bulletin, size_t input, uint64_t event_count)
+{
+	buffer_put_unsigned(&bulletin->notes, NOTE_ACTIVITY);
+	buffer_put_unsigned(&bulletin->notes, input);
+	buffer_put_unsigned(&bulletin->notes, event_count);
+}
+
 void bulletin_put_confirmed(struct bulletin *bulletin, int64_t position_ms)
 {
 	buffer_put_unsigned(&bulletin->notes, NOTE_CONFIRMED);
@@ -245,6 +252,14 @@ static void read_confirmed(struct reader *reader, const struct bulletin_reader *
 		to->confirmed(to->ctx, position_ms);
 }
 
+static void read_activity(struct reader *reader, const struct bulletin_reader *to)
+{
+	size_t input = reader_unsigned(reader);
+	uint64_t event_count = reader_unsigned(reader);
+	if (!reader->failed)
+		to->activity(to->ctx, input, event_count);
+}
+
 static void read_note(struct reader *reader, size_t window_count, const struct bulletin_reader *to)
 {
 	enum note_kind kind = (enum note_kind)reader_unsigned(reader);
@@ -272,6 +287,9 @@ static void read_note(struct reader *reader, size_t window_count, const struct b
 		return;
 	case NOTE_PARENTS:
 		read_parents(reader, to);
+		return;
+	case NOTE_ACTIVITY:
+		read_activity(reader, to);
 		return;
 	case NOTE_CONFIRMED:
 		read_confirmed(reader, to);

@@ -10,7 +10,8 @@ static const char *topic_name(const struct config *config, size_t topic)
 {
 	const char *const names[TOPIC_COUNT] = {config->kafka.outputs.current, config->kafka.outputs.history,
 						config->kafka.outputs.dead,
-						config->kafka.outputs.exchange};
+						config->kafka.outputs.exchange,
+						config->kafka.outputs.alerts};
 	return names[topic];
 }
 
@@ -21,6 +22,8 @@ static void report(void *ctx, const struct kafka_report *report)
 		dead_letters_report(publisher->dead, report);
 	} else if (report->topic == TOPIC_EXCHANGE) {
 		far_report(publisher, report);
+	} else if (report->topic == TOPIC_ALERTS) {
+		return; /* one that fires is said again within a minute */
 	} else if (!report->is_delivered) {
 		publisher->is_row_lost |= !report->is_final;
 	}
@@ -162,6 +165,11 @@ static void pass_confirmed(void *ctx, int64_t position_ms)
 	(void)ctx, (void)position_ms;
 }
 
+static void pass_activity(void *ctx, size_t input, uint64_t event_count)
+{
+	(void)ctx, (void)input, (void)event_count;
+}
+
 /* Only a worker of this instance sends any. */
 static void take_dead(void *ctx, const struct dead_letter *letter)
 {
@@ -174,7 +182,8 @@ static void take_dead(void *ctx, const struct dead_letter *letter)
 struct bulletin_reader publisher_deaf_reader(struct publisher *publisher)
 {
 	return (struct bulletin_reader){pass_task, pass_names, pass_reports, pass_window, pass_span,
-					pass_mark, take_dead, pass_parents, pass_confirmed, publisher};
+					pass_mark, take_dead, pass_parents, pass_confirmed,
+					pass_activity, publisher};
 }
 
 static void hand_down(struct publisher *publisher)

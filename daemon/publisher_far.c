@@ -176,6 +176,12 @@ static void forward_mark(void *ctx, enum note_kind kind)
 	bulletin_put_mark(publisher->far.up, kind);
 }
 
+static void forward_activity(void *ctx, size_t input, uint64_t event_count)
+{
+	struct publisher *publisher = ctx;
+	bulletin_put_activity(publisher->far.up, input, event_count);
+}
+
 void far_forward(struct publisher *publisher, const struct bulletin *bulletin)
 {
 	struct far *far = &publisher->far;
@@ -186,6 +192,7 @@ void far_forward(struct publisher *publisher, const struct bulletin *bulletin)
 	reader.window = forward_window;
 	reader.span = forward_span;
 	reader.mark = forward_mark;
+	reader.activity = forward_activity;
 	bulletin_read(bulletin, &reader);
 	for (size_t i = 0; i < publisher->mention_count; i++)
 		bulletin_put_task(far->up, publisher->mentions[i].task, publisher->mentions[i].term);

@@ -103,6 +103,14 @@ static void take_mark(void *ctx, enum note_kind kind)
 		set_caught_up(publisher, publisher->task, true);
 }
 
+static void take_activity(void *ctx, size_t input, uint64_t event_count)
+{
+	struct publisher *publisher = ctx;
+	if (publisher->is_heard)
+		publisher_note_activity(publisher, input,
+					event_count < UINT32_MAX ? (uint32_t)event_count : UINT32_MAX);
+}
+
 struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
 {
 	struct bulletin_reader reader = publisher_deaf_reader(publisher);
@@ -112,6 +120,7 @@ struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
 	reader.window = take_window;
 	reader.span = take_span;
 	reader.mark = take_mark;
+	reader.activity = take_activity;
 	return reader;
 }
 
@@ -132,6 +141,7 @@ void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t po
 	if (now_ms == TIME_NONE)
 		return;
 	merger_advance(merging->merger, now_ms);
+	merging->now_ms = now_ms > merging->now_ms ? now_ms : merging->now_ms;
 	if (all_caught_up(publisher))
 		merger_freeze(merging->merger, now_ms);
 }
@@ -175,10 +185,12 @@ void publisher_begin_merging(struct publisher *publisher)
 		.merger = merger_create(&publisher->config->options, diagnose),
 		.sources = calloc(publisher->task_count, sizeof(struct source)),
 		.confirmed_ms = TIME_NONE,
+		.now_ms = TIME_NONE,
 		.held_until_ms = loop_now_ms() + publisher->config->publish.catch_up_ms,
 	};
 	CHECK(merging->sources);
 	merger_expect_published(merging->merger, true);
+	publisher_begin_alerts(publisher);
 }
 
 void publisher_end_merging(struct publisher *publisher)
@@ -186,6 +198,7 @@ void publisher_end_merging(struct publisher *publisher)
 	if (publisher->is_shelf_open)
 		row_shelf_close(publisher->shelf);
 	publisher->is_shelf_open = false;
+	publisher_end_alerts(publisher);
 	merger_destroy(publisher->merging.merger);
 	free(publisher->merging.sources);
 	publisher->merging = (struct merging){.merger = NULL};
@@ -240,6 +253,8 @@ size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms)
 	if (publisher->shelf && !publisher->is_shelf_open)
 		row_shelf_open(publisher->shelf);
 	publisher->is_shelf_open = publisher->shelf != NULL;
+	if (all_caught_up(publisher) && !publisher->stop_by_ms)
+		publisher_say_alerts(publisher, merging->now_ms);
 	if (publisher->is_row_lost) {
 		publisher->is_row_lost = false;
 		merger_publish_again(merging->merger);

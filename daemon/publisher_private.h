@@ -2,6 +2,7 @@
  *
  *   publisher.c        the thread, its rings to the workers, dead letters
  *   publisher_merge.c  what tasks say, in the merger: only while this instance merges
+ *   publisher_alerts.c what is wrong, once a minute: while this instance merges, too
  *   publisher_far.c    the exchange with the other instances: announcements, beats, bulletins on their way */
 #ifndef LADDER_DAEMON_PUBLISHER_PRIVATE_H
 #define LADDER_DAEMON_PUBLISHER_PRIVATE_H
@@ -16,7 +17,7 @@
 #include "daemon/publisher.h"
 
 /* The first as in status.h. */
-enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_EXCHANGE, TOPIC_COUNT };
+enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_EXCHANGE, TOPIC_ALERTS, TOPIC_COUNT };
 
 /* To and from one worker of this instance. */
 struct channel {
@@ -51,6 +52,8 @@ struct merging {
 	size_t caught_up_count;
 	int64_t confirmed_ms;  /* handed down to all workers */
 	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
+	int64_t now_ms;        /* T as the merger knows it; TIME_NONE: not */
+	struct publisher_alerts *alerts;
 	bool has_far;          /* another instance has spoken: what goes down goes there, too */
 };
 
@@ -135,6 +138,14 @@ void publisher_confirm(struct publisher *publisher);
 int64_t publisher_hindmost_ms(const struct publisher *publisher, bool is_far_only);
 /* Sends rows, as far as they may go out. Returns their number. */
 size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms);
+
+/* publisher_alerts.c */
+void publisher_begin_alerts(struct publisher *publisher);
+void publisher_end_alerts(struct publisher *publisher);
+/* An input brought events; the bulletin that is being read says so. */
+void publisher_note_activity(struct publisher *publisher, size_t input, uint32_t count);
+/* Judges and sends, if T is a minute further. */
+void publisher_say_alerts(struct publisher *publisher, int64_t now_ms);
 
 /* publisher_far.c */
 bool far_create(struct publisher *publisher, const struct kafka_connection *connection,

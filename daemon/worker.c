@@ -136,6 +136,16 @@ static void say_again(struct worker *worker)
 	worker->reports_due_ms = 0;
 }
 
+static void say_activity(struct worker_task *task)
+{
+	for (size_t i = 0; i < task->worker->input_count; i++) {
+		uint64_t count = worker_count_events(task, i);
+		if (count != task->inputs[i].told_count)
+			bulletin_put_activity(task->worker->bulletin, i, count - task->inputs[i].told_count);
+		task->inputs[i].told_count = count;
+	}
+}
+
 /* Makes known what changed. What comes after a full ring waits in the panes. */
 static void make_known(struct worker *worker, bool is_last)
 {
@@ -164,6 +174,7 @@ static void make_known(struct worker *worker, bool is_last)
 			task_collect(task->task, mask, with_history, &sink);
 		else
 			task_collect_names(task->task, &sink);
+		say_activity(task);
 		say_caught_up(task);
 	}
 	worker->bulletin->now_ms = now_ms;

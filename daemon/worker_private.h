@@ -30,6 +30,7 @@ struct worker_input {
 	int64_t caught_up; /* where the log ended when the task was taken over */
 	int64_t empty_since; /* loop time since which it gives nothing, though its log goes on; 0: it does */
 	bool is_problem_logged;
+	uint64_t told_count; /* events that NOTE_ACTIVITY has told of */
 };
 
 /* How far a task has been read back. */
@@ -128,6 +129,8 @@ void worker_erase(struct worker *worker);
 void worker_let_go(struct worker_task *task);
 /* The task has claimed its place in the ledger. */
 void worker_claimed(struct worker_task *task);
+/* How many events of an input the task has counted, in this life and those before. */
+uint64_t worker_count_events(const struct worker_task *task, size_t input);
 
 /* worker_state.c: from and to Redis. */
 void worker_restore(struct worker_task *task);

@@ -94,6 +94,14 @@ void worker_claimed(struct worker_task *task)
 		atomic_store(&shared_of(task)->is_merger, true);
 }
 
+uint64_t worker_count_events(const struct worker_task *task, size_t input)
+{
+	uint64_t count = 0;
+	for (int i = 0; i < CLASS_COUNT; i++)
+		count += task->task->inputs[input].classes[i];
+	return count;
+}
+
 static bool begin_task(struct worker_task *task)
 {
 	struct worker *worker = task->worker;
@@ -112,6 +120,8 @@ static bool begin_task(struct worker_task *task)
 		return false;
 	}
 	const int64_t *ends = kafka_in_end_offsets(worker->in);
+	for (size_t i = 0; i < worker->input_count; i++)
+		task->inputs[i].told_count = worker_count_events(task, i);
 	for (size_t i = 0; i < worker->input_count; i++)
 		task->inputs[i].caught_up = ends[kafka_in_index(worker->in, i, (int32_t)task->number)];
 	task->state = TASK_READING;
