@@ -53,7 +53,7 @@ def summary(hours):
 
 def print_delays(by_scenario):
     print(f"\n{'scenario':16} {'alert':24} {'hours to fire: median (from, to)':34} hours to resolve")
-    for scenario, pairs in by_scenario.items():
+    for scenario, pairs in by_scenario:
         print(f"{scenario.name:16} {scenario.alert:24} {summary([pair[0] for pair in pairs]):34} "
               f"{summary([pair[1] for pair in pairs])}")
 
@@ -71,11 +71,11 @@ def main():
         healthy = dict(zip(seeds, pool.map(false_firings, seeds)))
         rate = print_false(healthy) if healthy else 0
         sys.stdout.flush()
-        broken = {scenario: list(pool.map(partial(delays, scenario), broken_seeds))
-                  for scenario in SCENARIOS} if options.broken else {}
+        broken = [(scenario, list(pool.map(partial(delays, scenario), broken_seeds)))
+                  for scenario in SCENARIOS if options.broken]
     if broken:
         print_delays(broken)
-    is_found = all(pair[0] is not None for pairs in broken.values() for pair in pairs)
+    is_found = all(pair[0] is not None for _, pairs in broken for pair in pairs)
     return 0 if rate < 1 and is_found else 1
 
 
