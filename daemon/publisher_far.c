@@ -59,6 +59,8 @@ static bool send_waiting(struct publisher *publisher)
 	while (sent < far->waiting_count &&
 	       send_value(publisher, buffer_slice(&far->waiting[sent]), EXCHANGE_UP))
 		buffer_destroy(&far->waiting[sent++]);
+	if (sent == 0)
+		return far->waiting_count == 0;
 	far->waiting_count -= sent;
 	memmove(far->waiting, far->waiting + sent, far->waiting_count * sizeof(*far->waiting));
 	return far->waiting_count == 0;

@@ -469,11 +469,12 @@ static bool is_erased(const struct people *people, const struct person *person)
 		erased_covers(people->erased, person->claim.person, person->claim.time_ms));
 }
 
-/* Of somebody who is there in a newer version. */
+/* Of somebody who is there in a newer version. In a page blobs stand at any address. */
 static bool is_erased_version(const struct people *people, struct slice blob)
 {
-	const struct blob_header *header = (const struct blob_header *)blob.data;
-	return erased_covers(people->erased, person_blob_key(blob.data), blob_last_ms(header));
+	struct blob_header header;
+	memcpy(&header, blob.data, sizeof(header));
+	return erased_covers(people->erased, header.key, blob_last_ms(&header));
 }
 
 bool people_restore_chunk(struct people *people, int64_t chunk, struct slice bytes, int64_t forgotten_ms,
