@@ -177,16 +177,16 @@ def check_paths(port):
         assert error.code == 405 and error.headers["Allow"] == "GET, HEAD", error.headers
 
 
-def check_outages(port, broker, redis):
+def check_outages(port, broker, redis, daemon):
     """Not ready while Kafka or Redis is away, and ready again."""
     for server, word in ((redis, "Redis"), (broker, "Kafka")):
         server.kill9()
-        wait_until(lambda: not is_ready(port), 30, f"not ready without {word}")
+        daemon.wait_until(lambda: not is_ready(port), 30, f"not ready without {word}")
         said = ask_json(port, "/readyz")[1]
         assert any(word in reason for reason in said["reasons"]), said
         check_promtool(port)
         server.restart()
-        wait_until(lambda: is_ready(port), 60, f"ready again with {word}")
+        daemon.wait_until(lambda: is_ready(port), 60, f"ready again with {word}")
 
 
 def check_two(port, config, folder, broker, daemon):
@@ -302,7 +302,7 @@ def watch(folder, config, port, servers, want, counts):
         check_whole(port, check_offsets(port, broker))
         check_rows(port, broker)
         print("numbers and rows are right", flush=True)
-        check_outages(port, broker, redis)
+        check_outages(port, broker, redis, daemon)
         print("outages are told", flush=True)
         check_two(port, config, folder, broker, daemon)
         stop_within(daemon, 10)
