@@ -78,7 +78,7 @@ stage() {
 header "looking for missing packages"
 sh tests/tools/install.sh
 
-export LADDER_SEEDS="${seeds:-200}"
+export LADDER_SEEDS="${seeds:-100}"
 if [ -n "$names" ]; then
 	stage gcc build gcc all "" -R "$names"
 else
