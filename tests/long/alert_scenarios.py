@@ -14,7 +14,7 @@ from pathlib import Path
 from alert_feeds import LEVELS, SCENARIOS, generate, replay, transitions_of
 
 SEED = 1
-FEW = ["dead_chat", "dead_inbox", "unclear_offer", "silent_messages"]
+FEW = ["dead_inbox", "unclear_offer"]
 TABLE = Path(__file__).parents[2] / "core/model/alerts.def"
 
 
