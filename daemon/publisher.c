@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "daemon/publisher_private.h"
+#include "daemon/alertmanager.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
@@ -39,6 +40,9 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	publisher->task_count = options->task_count;
 	publisher->waiting_bytes = options->waiting_bytes;
 	publisher->session_ms = options->session_ms;
+	const struct slice alertmanager = options->config->options.alerts.alertmanager;
+	if (!slice_equal(alertmanager, slice_from("off")))
+		publisher->alertmanager = alertmanager_create(alertmanager);
 	publisher->board = options->board;
 	publisher->shelf = options->shelf;
 	publisher->heard_ms = INT64_MIN / 2;
@@ -56,6 +60,7 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 		.ctx = publisher,
 	}, error);
 	if (!publisher->out || !far_create(publisher, &options->connection, error)) {
+		alertmanager_destroy(publisher->alertmanager);
 		kafka_out_destroy(publisher->out);
 		free(publisher);
 		return NULL;
@@ -84,6 +89,7 @@ void publisher_destroy(struct publisher *publisher)
 	if (publisher_merges(publisher))
 		publisher_end_merging(publisher);
 	far_destroy(publisher);
+	alertmanager_destroy(publisher->alertmanager);
 	kafka_out_destroy(publisher->out);
 	dead_letters_destroy(publisher->dead);
 	if (publisher->loop)

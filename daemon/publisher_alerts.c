@@ -4,6 +4,7 @@
 #include "core/diagnose/alerts.h"
 #include "core/publish/subjects.h"
 #include "daemon/publisher_private.h"
+#include "daemon/alertmanager.h"
 #include "daemon/log.h"
 
 enum { ROUND_MS = 60000 };
@@ -80,6 +81,8 @@ static void take_message(void *ctx, const struct alert_message *message)
 		log_warn(message->saying == ALERT_FIRES ? "an alert fires" : "an alert is resolved",
 			 "alert=%s fingerprint=%.*s", alert_rows[message->alert].name,
 			 (int)message->key.len, message->key.data);
+	if (publisher->alertmanager)
+		alertmanager_put(publisher->alertmanager, message->value);
 	if (waiting->len == 0 && send_alert(publisher, message->key, message->value))
 		return;
 	buffer_put_text(waiting, message->key);

@@ -84,6 +84,7 @@ struct publisher {
 	struct channel *channels;
 	struct kafka_out *out;
 	struct dead_letters *dead;
+	struct alertmanager *alertmanager; /* NULL: there is none */
 	struct status_board *board;
 	struct row_shelf *shelf;
 	bool is_shelf_open;

@@ -38,6 +38,7 @@ struct diagnosis_options {
 struct alert_options {
 	int64_t for_ms;   /* 2 m: so long a condition holds before it is said */
 	int64_t keep_ms;  /* 10 m: so long it does not before that is */
+	struct slice alertmanager; /* its address, or "off" */
 	struct slice url; /* of the page */
 };
 

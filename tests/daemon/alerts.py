@@ -1,16 +1,19 @@
-"""Goal: `ladderd run` says what breaks while it breaks, in the alerts topic, and that it is over after the
-repair.
-Method: a generated feed in which nobody answers for some hours; what was before comes at once, the rest some
-minutes of it at a time, so that stream time goes on as it would."""
+"""Goal: `ladderd run` says what breaks while it breaks, in the alerts topic and to an Alertmanager, and that
+it is over after the repair.
+Method: a generated feed in which nobody answers for some hours, at such times that now is within them; what
+was before comes at once, the rest some minutes of it at a time, so that stream time goes on as it would. A
+genuine Alertmanager, which is away at first."""
 
 import json
+import shutil
 import subprocess
 import tempfile
 import time
+import urllib.request
 from datetime import datetime
 from pathlib import Path
 
-from broker import Broker, Redis, run
+from broker import Broker, Redis, Server, Skip, free_port, run
 from daemon_case import LADDERD, Daemon, create_topic, read_records, settings, stop_within, write_config
 
 TOPIC, ALERTS, ALERT = "alerts.events", "ladder.alerts", "ConversationsUnanswered"
@@ -19,7 +22,37 @@ FEED = ["--seed", 1, "--events", EVENTS, "--ads", 50, "--accounts", 4, "--people
         "--span", f"{DAYS}d", "--well-run", "--scenario", "dead_inbox"]
 BEGIN = 0.52  # of the span: dead_inbox in daemon/generate_scenarios.def
 STEP_MS, STEPS = 10 * 60_000, 60
+NOW_STEP, LOOK_STEP = 6, 12  # T is now at the first, and the alert is looked for at the second
 PAUSE_S = 0.15
+AWAY = "the Alertmanager does not take alerts"
+
+
+class Alertmanager(Server):
+    name = "alertmanager"
+
+    def __init__(self):
+        if not shutil.which("prometheus-alertmanager"):
+            raise Skip("prometheus-alertmanager is missing (apt-get install prometheus-alertmanager)")
+        super().__init__()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        (self.dir / "config.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+
+    def command_line(self):
+        return ["prometheus-alertmanager", f"--config.file={self.dir}/config.yml",
+                f"--storage.path={self.dir}", f"--web.listen-address=127.0.0.1:{self.port}",
+                "--cluster.listen-address="]
+
+    def is_up(self):
+        try:
+            return urllib.request.urlopen(f"{self.url}/-/ready", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def alerts(self):
+        """What it shows, by fingerprint of ours."""
+        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=5) as answer:
+            return [alert for alert in json.load(answer) if alert["labels"]["alertname"] == ALERT]
 
 
 def ms_of(ts):
@@ -30,11 +63,18 @@ def ms_of(ts):
     return int(text) * (1 if len(text) >= 12 else 1000)
 
 
+def shifted(event, shift_ms):
+    return event | {name: ms_of(event[name]) + shift_ms for name in ("ts", "from", "to", "reported_at")
+                    if name in event}
+
+
 def parts_of(path):
     """What comes before anything breaks, then what each step brings: files."""
-    lines = [(ms_of(json.loads(line)["ts"]), line) for line in path.read_text().splitlines()]
-    first = min(ts for ts, _ in lines)
-    break_ms = first + int(DAYS * 86_400_000 * BEGIN)
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    times = [ms_of(event["ts"]) for event in events]
+    break_ms = int(time.time() * 1000) - NOW_STEP * STEP_MS
+    shift_ms = break_ms - min(times) - int(DAYS * 86_400_000 * BEGIN)
+    lines = [(ts + shift_ms, json.dumps(shifted(event, shift_ms))) for event, ts in zip(events, times)]
     parts = {}
     for ts, line in lines:
         step = 0 if ts < break_ms else 1 + (ts - break_ms) // STEP_MS
@@ -65,13 +105,30 @@ def check(records):
     return len(own)
 
 
+def check_shown(alertmanager):
+    """It is active there, with our words."""
+    shown = alertmanager.alerts()
+    assert shown and all(alert["status"]["state"] == "active" for alert in shown), shown
+    assert all(alert["annotations"]["advice"] for alert in shown), shown
+
+
+def check_ended(alertmanager, records):
+    """What it knows of the end is what the topic says."""
+    last = {key: alert for key, alert in records if alert["labels"]["alertname"] == ALERT}
+    ends = {alert["labels"]["id"]: ms_of(alert["endsAt"]) for alert in last.values()}
+    shown = {alert["labels"]["id"]: ms_of(alert["endsAt"]) for alert in alertmanager.alerts()}
+    assert shown and all(abs(ends[one] - at) < 1000 for one, at in shown.items()), (ends, shown)
+
+
 def test():
-    with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
+    with (tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis,
+          Alertmanager() as alertmanager):
         folder = Path(name)
         create_topic(broker, TOPIC, 1)
         events = folder / "events"
         subprocess.run([LADDERD, "generate", *map(str, FEED), "--out", events], check=True)
-        config = settings(folder, broker, redis)
+        alertmanager.stop()
+        config = settings(folder, broker, redis, alerts={"alertmanager": alertmanager.url})
         config["kafka"]["inputs"] = [{"topic": TOPIC}]
         before, *steps = parts_of(events)
         broker.produce(TOPIC, before, "--key", "k")
@@ -79,13 +136,20 @@ def test():
             daemon.wait_said("a worker has read to the end", 60)
             time.sleep(1)
             assert broker.count(ALERTS) == 0, alerts_of(broker)
-            for step in steps:
+            for number, step in enumerate(steps, 1):
                 broker.produce(TOPIC, step, "--key", "k")
                 time.sleep(PAUSE_S)
+                if number == LOOK_STEP:
+                    daemon.wait_said(AWAY, 30)
+                    alertmanager.start()
+                    daemon.wait_said("the Alertmanager takes alerts again", 30)
+                    check_shown(alertmanager)
             daemon.wait_said("an alert is resolved", 30)
             time.sleep(1)
             stop_within(daemon, 10)
-        count = check(alerts_of(broker))
+        records = alerts_of(broker)
+        count = check(records)
+        check_ended(alertmanager, records)
         print(f"{count} times {ALERT}, fired and resolved", flush=True)
 
 
