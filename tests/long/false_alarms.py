@@ -51,11 +51,16 @@ def summary(hours):
     return f"{statistics.median(hours):8.1f} ({min(hours):.1f} to {max(hours):.1f})"
 
 
-def print_delays(by_scenario):
+def print_delays(pool, seeds):
+    """A line a scenario, as it is done. Returns whether all that broke was found."""
     print(f"\n{'scenario':16} {'alert':24} {'hours to fire: median (from, to)':34} hours to resolve")
-    for scenario, pairs in by_scenario:
-        print(f"{scenario.name:16} {scenario.alert:24} {summary([pair[0] for pair in pairs]):34} "
-              f"{summary([pair[1] for pair in pairs])}")
+    is_found = True
+    for scenario in SCENARIOS:
+        pairs = list(pool.map(partial(delays, scenario), seeds))
+        is_found &= all(fired is not None for fired, _ in pairs)
+        print(f"{scenario.name:16} {scenario.alert:24} {summary([fired for fired, _ in pairs]):34} "
+              f"{summary([resolved for _, resolved in pairs])}", flush=True)
+    return is_found
 
 
 def main():
@@ -71,11 +76,7 @@ def main():
         healthy = dict(zip(seeds, pool.map(false_firings, seeds)))
         rate = print_false(healthy) if healthy else 0
         sys.stdout.flush()
-        broken = [(scenario, list(pool.map(partial(delays, scenario), broken_seeds)))
-                  for scenario in SCENARIOS if options.broken]
-    if broken:
-        print_delays(broken)
-    is_found = all(pair[0] is not None for _, pairs in broken for pair in pairs)
+        is_found = print_delays(pool, broken_seeds) if options.broken else True
     return 0 if rate < 1 and is_found else 1
 
 
