@@ -162,17 +162,54 @@ static void say_who(const struct alert_text *text, struct buffer *out)
 	}
 }
 
-static void say_rate(const struct measure *measure, const struct alert_text *text, struct buffer *out)
+static void say_value(double value, const struct alert_text *text, struct buffer *out)
 {
 	bool is_money = text->finding->is_money;
-	if (isfinite(measure->rate))
-		json_put_micros(out, llround(measure->rate * (is_money ? 1 : MICRO)));
+	if (isfinite(value))
+		json_put_micros(out, llround(value * (is_money ? 1 : MICRO)));
 	else
 		json_put_literal(out, "none");
 	if (is_money && text->subject) {
 		json_put_char(out, ' ');
 		buffer_put(out, text->subject->currency.data, text->subject->currency.len);
 	}
+}
+
+static void say_rate(const struct measure *measure, const struct alert_text *text, struct buffer *out)
+{
+	say_value(measure->rate, text, out);
+}
+
+/* How sure it is: z = 3.29 on both sides. */
+static void say_certainty(const struct measure *measure, const struct alert_text *text, struct buffer *out)
+{
+	if (!isfinite(measure->low) || !isfinite(measure->high))
+		return;
+	json_put_literal(out, "; 99.9 % sure: from ");
+	say_value(measure->low, text, out);
+	json_put_literal(out, " to ");
+	say_value(measure->high, text, out);
+}
+
+static bool has_spend(const struct subject *subject)
+{
+	return subject && subject->spans[ALERT_SPAN_DAY].is_judged;
+}
+
+/* Since when, and what it costs. */
+static void say_stakes(const struct alert_text *text, struct buffer *out)
+{
+	enum { HOURS = 24 };
+	json_put_literal(out, "; since ");
+	json_put_time(out, text->starts_ms);
+	if (!has_spend(text->subject))
+		return;
+	int64_t spend = text->subject->spans[ALERT_SPAN_DAY].observed[NUMBER_spend];
+	json_put_literal(out, "; ");
+	json_put_micros(out, (spend + HOURS / 2) / HOURS);
+	json_put_char(out, ' ');
+	buffer_put(out, text->subject->currency.data, text->subject->currency.len);
+	json_put_literal(out, " an hour are spent there");
 }
 
 static void say_silence(const struct alert_text *text, struct buffer *out)
@@ -208,6 +245,7 @@ static void say_numbers(const struct alert_text *text, struct buffer *out)
 	json_put_literal(out, " by ");
 	json_put_integer(out, finding->observed.denominator);
 	json_put_char(out, ')');
+	say_certainty(&finding->observed, text, out);
 	if (!finding->baseline.is_there)
 		return;
 	json_put_literal(out, row->rule == RULE_UNPROFITABLE ? "; the account's median ad: "
@@ -229,6 +267,7 @@ static void put_annotations(const struct alert_text *text, struct buffer *out)
 		say_numbers(text, &sentence);
 	else
 		say_silence(text, &sentence);
+	say_stakes(text, &sentence);
 	put_text(out, "description", buffer_slice(&sentence));
 	put_text(out, "cause", slice_from(row->cause));
 	put_text(out, "advice", slice_from(row->advice));
@@ -288,7 +327,7 @@ void alert_put_json(const struct alert_text *text, struct slice key, struct buff
 	put_measure(out, "observed", &text->finding->observed, text->finding->is_money);
 	put_measure(out, "baseline", &text->finding->baseline, text->finding->is_money);
 	put_name(out, "spend_at_risk");
-	if (subject && subject->spans[ALERT_SPAN_DAY].is_judged)
+	if (has_spend(subject))
 		json_put_micros(out, subject->spans[ALERT_SPAN_DAY].observed[NUMBER_spend]);
 	else
 		json_put_literal(out, "null");

@@ -245,8 +245,9 @@ static void test_text(void **state)
 		"{\"labels\":{\"account\":\"act\",\"alertname\":\"CostPerConversationUp\","
 		"\"campaign\":\"cam/1\",\"id\":\"cam/1\",\"level\":\"campaign\",\"severity\":\"warning\"},"
 		"\"annotations\":{\"summary\":\"CostPerConversationUp: campaign Kitchens (cam/1)\","
-		"\"description\":\"spend by conversations, 24h: 2.505 USD (250.5 by 100); in the 7 days "
-		"before: 1 USD\",\"cause\":\"";
+		"\"description\":\"spend by conversations, 24h: 2.505 USD (250.5 by 100); 99.9 % sure: from "
+		"1.80535 USD to 3.475793 USD; in the 7 days before: 1 USD; since 2026-02-27T00:00:00Z; "
+		"10.4375 USD an hour are spent there\",\"cause\":\"";
 	static const char middle[] =
 		"\"startsAt\":\"2026-02-27T00:00:00Z\",\"endsAt\":\"2026-02-27T00:07:00Z\","
 		"\"generatorURL\":\"http://page/#rolling/event/24h/campaign/cam%2F1\","
