@@ -80,7 +80,7 @@ static bool is_task_caught_up(const struct worker_task *task)
 
 static void say_caught_up(struct worker_task *task)
 {
-	if (task->is_caught_up || task->state != TASK_READING || !is_task_caught_up(task))
+	if (task->is_caught_up || !task->is_told || !is_task_caught_up(task))
 		return;
 	task->is_caught_up = true;
 	bulletin_put_mark(task->worker->bulletin, NOTE_CAUGHT_UP);
@@ -130,7 +130,7 @@ static void say_again(struct worker *worker)
 		if (worker->tasks[i].state != TASK_READING)
 			continue;
 		task_say_again(worker->tasks[i].task);
-		worker->tasks[i].is_caught_up = false;
+		worker->tasks[i].is_told = worker->tasks[i].is_caught_up = false;
 	}
 	memset(worker->due_ms, 0, sizeof(worker->due_ms));
 	worker->reports_due_ms = 0;
@@ -157,7 +157,9 @@ static void make_known(struct worker *worker, bool is_last)
 	uint32_t mask = due_windows(worker, is_last);
 	int64_t now_ms = stream_time(worker);
 	struct task_sink sink = bulletin_sink(worker->bulletin);
-	bool with_history = mask >> worker_config(worker)->options.window_count & 1;
+	size_t window_count = worker_config(worker)->options.window_count;
+	bool with_history = mask >> window_count & 1;
+	bool with_everything = mask == (2u << window_count) - 1;
 	bool with_reports = loop_now_ms() >= worker->reports_due_ms;
 	if (with_reports)
 		worker->reports_due_ms = loop_now_ms() + REPORTS_EVERY_MS;
@@ -174,6 +176,7 @@ static void make_known(struct worker *worker, bool is_last)
 			task_collect(task->task, mask, with_history, &sink);
 		else
 			task_collect_names(task->task, &sink);
+		task->is_told |= with_everything;
 		say_activity(task);
 		say_caught_up(task);
 	}

@@ -60,6 +60,7 @@ struct worker_task {
 	bool is_commit_open;       /* pages are still being written to it */
 	bool is_committing;        /* given to the ledger */
 	bool is_dirty;             /* has read something since the last commit was made */
+	bool is_told;              /* everything it knows has been said, since it began or was asked again */
 	bool is_caught_up;
 	int64_t commit_due_ms;     /* loop time */
 	uint64_t term;             /* of the claim; see worker.h */

@@ -125,6 +125,8 @@ static bool begin_task(struct worker_task *task)
 	for (size_t i = 0; i < worker->input_count; i++)
 		task->inputs[i].caught_up = ends[kafka_in_index(worker->in, i, (int32_t)task->number)];
 	task->state = TASK_READING;
+	task->is_told = false;
+	memset(worker->due_ms, 0, sizeof(worker->due_ms)); /* it says everything first */
 	return true;
 }
 
