@@ -64,7 +64,8 @@ class Transition:
         self.labels, self.status = self.alert["labels"], self.alert["status"]
         self.name, self.level = self.labels["alertname"], self.labels["level"]
         ends = days_of(self.alert["endsAt"])
-        self.day = ends if self.status == "resolved" else ends - 5 / (24 * 60)
+        minutes = round(ends * 24 * 60) - (0 if self.status == "resolved" else 5)
+        self.day = minutes / (24 * 60)
 
 
 def transitions_of(scenario, seed, days):

@@ -55,7 +55,7 @@ def check(scenario):
         assert found.name == scenario.alert or found.name in scenario.others, found.alert
         assert found.day >= begin, f"before anything broke: {found.alert}"
         assert not is_above(found.level, scenario.top), f"above what broke: {found.alert}"
-    assert all(one.day <= other.day for one, other in zip(transitions, transitions[1:]))
+    assert all(one.day <= other.day for one, other in zip(transitions, transitions[1:])), "not in order of T"
     check_pairs(transitions)
     own = [found for found in transitions if found.name == scenario.alert]
     assert own, "did not fire"
