@@ -90,13 +90,23 @@ static char *text_of(const char *value, const char *field)
 	return at + strlen(name);
 }
 
+/* Ends with NUL, owned. */
+static char *text_copy(struct slice text)
+{
+	char *copy = malloc(text.len + 1);
+	assert_non_null(copy);
+	memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	return copy;
+}
+
 static void keep(void *ctx, const struct alert_message *message)
 {
 	static const char *const words[] = {[ALERT_FIRES] = "fires", [ALERT_FIRES_STILL] = "still",
 					    [ALERT_RESOLVED] = "resolved"};
 	struct stage *stage = ctx;
 	free(stage->value);
-	stage->value = strndup(message->value.data, message->value.len);
+	stage->value = text_copy(message->value);
 	snprintf(stage->key, sizeof(stage->key), "%.*s", (int)message->key.len, message->key.data);
 	char level[16];
 	snprintf(level, sizeof(level), "%s", text_of(stage->value, "level") + 1);
