@@ -41,6 +41,7 @@ void load_windows(struct load *load, const struct setting *setting, const struct
 			 struct options *options)
 {
 	size_t problem_count = load->problems->count;
+	bool are_complete = true;
 	load->windows_are_sound = false;
 	if (!load_has_form(load, setting, node, DOCUMENT_LIST) ||
 	    !has_count_in_range(load, setting, node, node->child_count))
@@ -54,8 +55,10 @@ void load_windows(struct load *load, const struct setting *setting, const struct
 		load->lengths[options->window_count] = *load_place_of(load, setting_find(setting, "length"));
 		load->slides[options->window_count] = *load_place_of(load, setting_find(setting, "slide"));
 		options->window_count++;
+		/* what the document refused has no value, and its problem is older */
+		are_complete = are_complete && window->length_ms > 0 && window->slide_ms > 0;
 	}
-	load->windows_are_sound = load->problems->count == problem_count;
+	load->windows_are_sound = are_complete && load->problems->count == problem_count;
 }
 
 bool load_is_word(struct load *load, const struct document_node *key)
