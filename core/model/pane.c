@@ -28,17 +28,16 @@ static int64_t add(int64_t sum, int64_t delta)
 	return (int64_t)((uint64_t)sum + (uint64_t)delta);
 }
 
+/* The first bin whose slot is not below. Without a branch: which half it is in cannot be foretold. */
 static size_t find_bin(const struct pane *pane, unsigned slot)
 {
-	size_t low = 0, high = pane->bin_count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (pane->bins[middle].slot < slot)
-			low = middle + 1;
-		else
-			high = middle;
+	const struct bin *first = pane->bins;
+	for (size_t count = pane->bin_count; count > 0;) {
+		size_t half = (count + 1) / 2;
+		first += first[half - 1].slot < slot ? half : 0;
+		count -= half;
 	}
-	return low;
+	return (size_t)(first - pane->bins);
 }
 
 static void reserve_bins(struct pane *pane, size_t count)
