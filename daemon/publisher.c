@@ -279,7 +279,7 @@ static void say_status(struct publisher *publisher)
 	status_put_publisher(publisher->board, status);
 }
 
-static void turn(struct publisher *publisher)
+void publisher_turn(struct publisher *publisher)
 {
 	bool is_busy = far_turn(publisher);
 	if (is_busy)
@@ -313,16 +313,21 @@ static void heard(void *ctx, unsigned ready)
 	(void)ctx, (void)ready; /* the next turn reads what there is */
 }
 
-static void *run(void *ctx)
+void publisher_begin(struct publisher *publisher)
 {
-	struct publisher *publisher = ctx;
 	publisher->loop = loop_create();
 	CHECK(publisher->loop);
 	sem_post(&publisher->is_started);
 	publisher->paid_ms = loop_now_ms();
 	loop_watch(publisher->loop, exchange_fd(publisher->far.exchange), LOOP_READ, heard, publisher);
+}
+
+static void *run(void *ctx)
+{
+	struct publisher *publisher = ctx;
+	publisher_begin(publisher);
 	for (;;) {
-		turn(publisher);
+		publisher_turn(publisher);
 		int timeout_ms = atomic_load_explicit(&publisher->stop_timeout_ms, memory_order_acquire);
 		if (timeout_ms < 0)
 			continue;

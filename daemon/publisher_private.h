@@ -113,7 +113,9 @@ struct publisher {
 	bool is_all_sent;
 };
 
-/* publisher.c */
+/* publisher.c. The first two are what the thread does, for those who turn a publisher themselves. */
+void publisher_begin(struct publisher *publisher);
+void publisher_turn(struct publisher *publisher);
 void publisher_mention(struct publisher *publisher, uint32_t task, uint64_t term);
 /* Parents and confirmations for the workers of this instance: the bulletin that is being written to each. */
 struct bulletin *publisher_downward(struct channel *channel);

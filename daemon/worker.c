@@ -323,8 +323,7 @@ static bool has_open_commit(const struct worker *worker)
 	return false;
 }
 
-/* One turn: read, make known, commit, wait. */
-static void turn(struct worker *worker)
+void worker_turn(struct worker *worker)
 {
 	size_t count = 0;
 	read_wall_clock(worker);
@@ -411,9 +410,8 @@ static void woken(void *ctx)
 	(void)ctx; /* being awake is all that was asked for */
 }
 
-static void *run(void *ctx)
+bool worker_begin(struct worker *worker)
 {
-	struct worker *worker = ctx;
 	worker->loop = loop_create();
 	CHECK(worker->loop);
 	loop_on_wake(worker->loop, woken, worker);
@@ -423,12 +421,20 @@ static void *run(void *ctx)
 				       worker_config(worker)->redis.namespace, worker->options.identity);
 	worker->in = create_consumer(worker);
 	if (!worker->in)
-		return NULL;
+		return false;
 	loop_watch(worker->loop, kafka_in_fd(worker->in), LOOP_READ, poll_kafka, worker);
 	for (size_t i = 0; i < worker->options.task_count; i++)
 		prepare_task(worker, i);
+	return true;
+}
+
+static void *run(void *ctx)
+{
+	struct worker *worker = ctx;
+	if (!worker_begin(worker))
+		return NULL;
 	while (!atomic_load(&worker->options.shared->is_stopping))
-		turn(worker);
+		worker_turn(worker);
 	finish(worker);
 	say_commits(worker);
 	for (size_t i = 0; i < worker->options.task_count; i++)
@@ -436,7 +442,7 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-struct worker *worker_start(const struct worker_options *options)
+struct worker *worker_create(const struct worker_options *options)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	CHECK(worker);
@@ -455,6 +461,12 @@ struct worker *worker_start(const struct worker_options *options)
 	});
 	worker->batch = worker_batch_create(worker);
 	CHECK(sem_init(&worker->is_started, 0, 0) == 0);
+	return worker;
+}
+
+struct worker *worker_start(const struct worker_options *options)
+{
+	struct worker *worker = worker_create(options);
 	CHECK(pthread_create(&worker->thread, NULL, run, worker) == 0);
 	while (sem_wait(&worker->is_started) != 0)
 		continue;

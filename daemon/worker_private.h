@@ -113,6 +113,13 @@ static inline const struct config *worker_config(const struct worker *worker)
 /* Ends the daemon with an exit code. */
 void worker_fail(struct worker *worker, int exit_code);
 
+/* worker.c: what worker_start does, in parts, for those who turn workers themselves. It begins in the thread
+ * that turns it; false where the configuration is not one for Kafka, which worker_fail has said. A turn
+ * reads, makes known, commits, and waits for something to happen. */
+struct worker *worker_create(const struct worker_options *options);
+must_check bool worker_begin(struct worker *worker);
+void worker_turn(struct worker *worker);
+
 /* worker_inputs.c: reads a batch of each task. Returns how many records were taken in. */
 size_t worker_read(struct worker *worker);
 
