@@ -204,12 +204,13 @@ static void take_confirmed(void *ctx, int64_t position_ms)
 	worker->confirmed_ms = position_ms;
 }
 
+/* Also to a task that waits for Kafka: the merger says them once under a term, which began with the claim. */
 static void put_parents(struct worker *worker)
 {
 	struct task_sink sink = bulletin_sink(worker->bulletin);
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		struct worker_task *task = &worker->tasks[i];
-		if (task->state != TASK_READING)
+		if (task->state != TASK_CLAIMED && task->state != TASK_READING)
 			continue;
 		bulletin_put_task(worker->bulletin, task->number, task->term);
 		task->is_dirty |= task_put_parents(task->task, worker->parents, worker->parent_count, &sink);
