@@ -37,6 +37,12 @@ void bulletin_put_activity(struct bulletin *bulletin, size_t input, uint64_t eve
 	buffer_put_unsigned(&bulletin->notes, event_count);
 }
 
+void bulletin_put_covered(struct bulletin *bulletin, int64_t since_ms)
+{
+	buffer_put_unsigned(&bulletin->notes, NOTE_COVERED);
+	buffer_put_signed(&bulletin->notes, since_ms);
+}
+
 void bulletin_put_confirmed(struct bulletin *bulletin, int64_t position_ms)
 {
 	buffer_put_unsigned(&bulletin->notes, NOTE_CONFIRMED);
@@ -252,6 +258,13 @@ static void read_confirmed(struct reader *reader, const struct bulletin_reader *
 		to->confirmed(to->ctx, position_ms);
 }
 
+static void read_covered(struct reader *reader, const struct bulletin_reader *to)
+{
+	int64_t since_ms = reader_signed(reader);
+	if (!reader->failed)
+		to->covered(to->ctx, since_ms);
+}
+
 static void read_activity(struct reader *reader, const struct bulletin_reader *to)
 {
 	size_t input = reader_unsigned(reader);
@@ -290,6 +303,9 @@ static void read_note(struct reader *reader, size_t window_count, const struct b
 		return;
 	case NOTE_ACTIVITY:
 		read_activity(reader, to);
+		return;
+	case NOTE_COVERED:
+		read_covered(reader, to);
 		return;
 	case NOTE_CONFIRMED:
 		read_confirmed(reader, to);

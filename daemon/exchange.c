@@ -9,7 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 
-enum { MAGIC = 0x4c, VERSION = 1, LISTEN_MS = 3000, RECORDS_AT_ONCE = 64 };
+enum { MAGIC = 0x4c, VERSION = 2, LISTEN_MS = 3000, RECORDS_AT_ONCE = 64 };
 enum { REFUSED_SAID_EVERY_MS = 60000 };
 
 struct exchange {

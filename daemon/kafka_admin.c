@@ -154,6 +154,12 @@ bool kafka_admin_check_inputs(struct kafka_admin *admin, const char *const *topi
 	return true;
 }
 
+bool kafka_admin_count_partitions(struct kafka_admin *admin, const char *topic, int timeout_ms,
+				  int *partition_count, struct kafka_error *error)
+{
+	return kafka_admin_check_inputs(admin, &topic, 1, timeout_ms, partition_count, error);
+}
+
 /* ---- Creating ---- */
 
 static rd_kafka_AdminOptions_t *kafka_admin_options(struct kafka_admin *admin, rd_kafka_admin_op_t op,

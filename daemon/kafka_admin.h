@@ -34,6 +34,10 @@ must_check bool kafka_admin_check_inputs(struct kafka_admin *admin, const char *
 					 size_t topic_count,
 					 int timeout_ms, int *partition_count, struct kafka_error *error);
 
+/* How many partitions a topic has that is there. */
+must_check bool kafka_admin_count_partitions(struct kafka_admin *admin, const char *topic, int timeout_ms,
+					     int *partition_count, struct kafka_error *error);
+
 /* Creates the outputs that are absent. One that is there and has another cleanup policy is logged as a
  * warning and left alone: rows would pile up in it, or be deleted by age. */
 must_check bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,

@@ -26,6 +26,8 @@
 #define KAFKA_IN_BEGINNING INT64_C(-2)
 /* The same: where it ends. */
 #define KAFKA_IN_END INT64_C(-3)
+/* The same: with the first record that has this timestamp (ms, not negative) or a later one, else its end. */
+#define KAFKA_IN_SINCE(ms) (-(ms) - 16)
 
 struct kafka_in_options {
 	struct kafka_connection connection;
@@ -88,7 +90,7 @@ struct kafka_in;
 /* Talks to nobody yet. NULL with the error told: settings. */
 must_check struct kafka_in *kafka_in_create(const struct kafka_in_options *options,
 					    struct kafka_error *error);
-void kafka_in_destroy(struct kafka_in *in);
+void kafka_in_destroy(struct kafka_in *in); /* NULL is fine */
 
 /* Index of (input, task) in arrays over all partitions: input-major, tasks in the order of options.tasks.
  * Aborts where the task is not ours. */
@@ -96,7 +98,7 @@ size_t kafka_in_index(const struct kafka_in *in, size_t input, int32_t task);
 size_t kafka_in_partition_count(const struct kafka_in *in);
 
 /* Asks for both ends of every partition's log, then starts reading at `offsets` (by kafka_in_index; an
- * offset or KAFKA_IN_BEGINNING). An offset that the log does not hold is no failure but that partition's
+ * offset or one of the above). An offset that the log does not hold is no failure but that partition's
  * problem GAP. Blocks for at most timeout_ms. After a failure it may be called again. */
 must_check bool kafka_in_start(struct kafka_in *in, const int64_t *offsets, int timeout_ms,
 			       struct kafka_error *error);

@@ -277,10 +277,30 @@ static void kafka_in_place_look_back(struct kafka_in *in, size_t at, struct kafk
 	partition->position = trace.offset;
 }
 
+/* The offset of the first record since then, where KAFKA_IN_SINCE asks for it. */
+static bool kafka_in_place_find(struct kafka_in *in, size_t at, int64_t *offset, struct kafka_error *error)
+{
+	const struct kafka_partition *partition = &in->partitions[at];
+	if (*offset > KAFKA_IN_SINCE(0))
+		return true;
+	rd_kafka_topic_partition_list_t *list = kafka_in_place_list(partition);
+	list->elems[0].offset = KAFKA_IN_SINCE(*offset);
+	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(in->client.handle, list, KAFKA_IN_SEEK_MS);
+	if (!code)
+		code = list->elems[0].err;
+	*offset = list->elems[0].offset >= 0 ? list->elems[0].offset : KAFKA_IN_END;
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code)
+		kafka_in_place_explain(in, partition, code, error);
+	return !code;
+}
+
 static bool kafka_in_place_begin(struct kafka_in *in, size_t at, int64_t offset, struct kafka_trace trace,
 				 struct kafka_error *error)
 {
 	struct kafka_partition *partition = &in->partitions[at];
+	if (!kafka_in_place_find(in, at, &offset, error))
+		return false;
 	CHECK(offset >= 0 || offset == KAFKA_IN_BEGINNING || offset == KAFKA_IN_END);
 	partition->problem = (struct kafka_problem){.kind = KAFKA_PROBLEM_NONE};
 	kafka_in_place_set_retry(in, partition, 0);

@@ -3,7 +3,7 @@
  *
  * The keys of task 3 in namespace "ladder", all in one slot:
  *
- *   {ladder:3}:vector   "1 <owner> <number> " and the vector: who committed last, which commit, the offsets
+ *   {ladder:3}:vector   "2 <owner> <number> " and the vector: who committed last, which commit, the offsets
  *   {ladder:3}:meta     sealed bytes of the task's choice
  *   {ladder:3}:names    a set: the names of all pages
  *   {ladder:3}:p/17     a page, sealed

@@ -74,7 +74,7 @@ static void restore_pump(struct ledger_operation *operation)
 
 static void restore_take_vector(struct restore *restore, struct slice vector)
 {
-	bool is_known = vector.len == 0 || (vector.len >= STAMP_LEN && memcmp(vector.data, "1 ", 2) == 0);
+	bool is_known = vector.len == 0 || (vector.len >= STAMP_LEN && memcmp(vector.data, "2 ", 2) == 0);
 	if (!is_known) {
 		char key[KEY_MAX];
 		ledger_fail(&restore->operation, "redis key %s was not written by this version of ladderd",

@@ -130,7 +130,7 @@ static void stage_start(struct ledger_operation *operation)
 	if (stage->number == 0) {
 		char stamp[STAMP_LEN + 1];
 		stage->number = ++task->ledger->number;
-		snprintf(stamp, sizeof stamp, "1 %s %016" PRIx64 " ", task->ledger->owner, stage->number);
+		snprintf(stamp, sizeof stamp, "2 %s %016" PRIx64 " ", task->ledger->owner, stage->number);
 		buffer_put(&stage->to, stamp, STAMP_LEN);
 		buffer_put(&stage->to, stage->commit->vector.data, stage->commit->vector.len);
 	}

@@ -8,6 +8,7 @@
 
 #include "daemon/bulletin.h"
 #include "daemon/exchange.h"
+#include "daemon/publisher.h"
 
 static const uint64_t MIB = 1 << 20;
 
@@ -31,7 +32,8 @@ static void plan_buffers(const struct config *config, size_t worker_count, size_
 	const uint64_t bulletins = 2 * BULLETIN_BYTES_MAX; /* one being written, one being read */
 	plan->buffers_bytes = worker_count * (plan->prefetch_bytes + plan->waiting_bytes + bulletins) +
 			      partition_count * (uint64_t)config->limits.record_bytes + plan->queue_bytes +
-			      plan->queue_records * RECORD_BYTES + EXCHANGE_PREFETCH_BYTES;
+			      plan->queue_records * RECORD_BYTES + EXCHANGE_PREFETCH_BYTES +
+			      2 * RECALL_PREFETCH_BYTES;
 }
 
 bool memory_plan(const struct config *config, size_t worker_count, size_t partition_count,

@@ -40,6 +40,9 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	publisher->task_count = options->task_count;
 	publisher->waiting_bytes = options->waiting_bytes;
 	publisher->session_ms = options->session_ms;
+	publisher->connection = options->connection;
+	publisher->recall_partitions[TOPIC_CURRENT] = options->current_partitions;
+	publisher->recall_partitions[TOPIC_HISTORY] = options->history_partitions;
 	const struct slice alertmanager = options->config->options.alerts.alertmanager;
 	if (!slice_equal(alertmanager, slice_from("off")))
 		publisher->alertmanager = alertmanager_create(alertmanager);
@@ -176,6 +179,11 @@ static void pass_activity(void *ctx, size_t input, uint64_t event_count)
 	(void)ctx, (void)input, (void)event_count;
 }
 
+static void pass_covered(void *ctx, int64_t since_ms)
+{
+	(void)ctx, (void)since_ms;
+}
+
 /* Only a worker of this instance sends any. */
 static void take_dead(void *ctx, const struct dead_letter *letter)
 {
@@ -189,7 +197,7 @@ struct bulletin_reader publisher_deaf_reader(struct publisher *publisher)
 {
 	return (struct bulletin_reader){pass_task, pass_names, pass_reports, pass_window, pass_span,
 					pass_mark, take_dead, pass_parents, pass_confirmed,
-					pass_activity, publisher};
+					pass_activity, pass_covered, publisher};
 }
 
 static void hand_down(struct publisher *publisher)

@@ -9,7 +9,6 @@ enum {
 	TRY_AGAIN_MS = 1000,         /* to merge, where another one does, or the brokers are away */
 	STALE_EVERY_MS = 5000,       /* rows are sent again because of a stale merger at most that often */
 	ANNOUNCEMENT_RANDOM_BITS = 10,
-	REVISION_MARGIN = 10000000,  /* what the merger before may have given out since its last beat: 10 s */
 };
 
 bool far_create(struct publisher *publisher, const struct kafka_connection *connection,
@@ -184,6 +183,12 @@ static void forward_activity(void *ctx, size_t input, uint64_t event_count)
 	bulletin_put_activity(publisher->far.up, input, event_count);
 }
 
+static void forward_covered(void *ctx, int64_t since_ms)
+{
+	struct publisher *publisher = ctx;
+	bulletin_put_covered(publisher->far.up, since_ms);
+}
+
 void far_forward(struct publisher *publisher, const struct bulletin *bulletin)
 {
 	struct far *far = &publisher->far;
@@ -195,6 +200,7 @@ void far_forward(struct publisher *publisher, const struct bulletin *bulletin)
 	reader.span = forward_span;
 	reader.mark = forward_mark;
 	reader.activity = forward_activity;
+	reader.covered = forward_covered;
 	bulletin_read(bulletin, &reader);
 	for (size_t i = 0; i < publisher->mention_count; i++)
 		bulletin_put_task(far->up, publisher->mentions[i].task, publisher->mentions[i].term);
@@ -329,24 +335,44 @@ static bool is_own(const struct publisher *publisher, const struct exchange_head
 	return head->sender == exchange_sender(publisher->far.exchange);
 }
 
-/* One who was paused may have sent rows that are older than ours, under revisions that readers pass over; a
- * compacted topic keeps the last record. */
+/* One who was paused may have sent rows that are older than ours: a compacted topic keeps the last record. So
+ * what has gone out lately is read back, and sent again. */
 static void hear_stale(struct publisher *publisher, const struct exchange_head *head)
 {
 	struct far *far = &publisher->far;
-	if (!publisher_merges(publisher) || is_own(publisher, head) ||
-	    loop_now_ms() - far->stale_heard_ms < STALE_EVERY_MS)
+	if (!publisher_merges(publisher) || is_own(publisher, head))
+		return;
+	raise_revision(&publisher->shared->revision, head->revision + REVISION_MARGIN);
+	if (loop_now_ms() - far->stale_heard_ms < STALE_EVERY_MS)
 		return;
 	far->stale_heard_ms = loop_now_ms();
-	log_warn("another instance merged rows without being wanted: all rows are sent again",
+	log_warn("another instance merged rows without being wanted: rows are sent again",
 		 "announcement=%" PRIu64, head->announcement);
-	merger_publish_again(publisher->merging.merger);
+	publisher_recall_again(publisher);
+}
+
+/* What was sent before it was known that another one merges may arrive behind that one's rows: when it
+ * has, a last beat lets it know. */
+static void say_farewell(struct publisher *publisher)
+{
+	struct far *far = &publisher->far;
+	uint64_t announcement = far->announcement;
+	if (!far->farewell || publisher_merges(publisher) ||
+	    (kafka_out_pending(publisher->out) && loop_now_ms() < far->farewell_by_ms))
+		return;
+	far->announcement = far->farewell;
+	if (send_record(publisher, EXCHANGE_BEAT, TIME_NONE, TIME_NONE, &(struct buffer){0}))
+		far->farewell = 0;
+	far->announcement = announcement;
 }
 
 static void hear_new(struct publisher *publisher, const struct exchange_head *head)
 {
-	if (publisher_merges(publisher))
+	if (publisher_merges(publisher)) {
+		publisher->far.farewell = publisher->far.announcement;
+		publisher->far.farewell_by_ms = loop_now_ms() + publisher->session_ms;
 		end_merging(publisher, "another instance has announced itself");
+	}
 	publisher->far.announcement = head->announcement;
 	ask(publisher);
 }
@@ -435,5 +461,6 @@ bool far_turn(struct publisher *publisher)
 	follow(publisher);
 	if (publisher_merges(publisher) && !publisher->stop_by_ms)
 		beat(publisher);
+	say_farewell(publisher);
 	return is_any;
 }

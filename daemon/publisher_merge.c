@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "core/diagnose/diagnose.h"
@@ -34,7 +35,9 @@ static void begin_term(struct publisher *publisher, uint32_t task, uint64_t term
 {
 	struct merging *merging = &publisher->merging;
 	set_caught_up(publisher, task, false);
-	merging->sources[task] = (struct source){.term = term, .position_ms = TIME_NONE,
+	merging->sources[task] = (struct source){.term = term, .heard_ms = loop_now_ms(),
+						 .position_ms = TIME_NONE,
+						 .has_recalled = merging->sources[task].has_recalled,
 						 .is_far = !publisher->reading};
 	merger_freeze(merging->merger, publisher->reading_now_ms);
 	merger_drop_task(merging->merger, task);
@@ -44,16 +47,34 @@ static void begin_term(struct publisher *publisher, uint32_t task, uint64_t term
 		merger_each_parents(merging->merger, put_far_parents, publisher);
 }
 
+/* Redis may have lost the claim of one who has a greater term and is gone by now. Then the owner before
+ * him, who never heard of him, goes on, and has to be listened to: everybody says everything anew. Who has
+ * lost his task speaks no longer than the group needs to tell him. */
+static void hear_older(struct publisher *publisher, uint32_t task, const struct source *source)
+{
+	if (loop_now_ms() - source->heard_ms <= 3 * (int64_t)publisher->session_ms)
+		return;
+	log_warn("a task has the owner again that it had before the last one, who is gone",
+		 "task=%" PRIu32, task);
+	publisher->far.is_down_lost = true;
+}
+
 static void take_task(void *ctx, uint32_t task, uint64_t term)
 {
 	struct publisher *publisher = ctx;
-	publisher->is_heard = task < publisher->task_count && term > 0 &&
-			      term >= publisher->merging.sources[task].term;
-	if (!publisher->is_heard)
+	publisher->is_heard = false;
+	if (task >= publisher->task_count || term == 0)
 		return;
+	struct source *source = &publisher->merging.sources[task];
+	publisher->is_heard = term >= source->term;
+	if (!publisher->is_heard) {
+		hear_older(publisher, task, source);
+		return;
+	}
 	publisher->task = task;
-	if (term > publisher->merging.sources[task].term)
+	if (term > source->term)
 		begin_term(publisher, task, term);
+	source->heard_ms = loop_now_ms();
 	publisher_mention(publisher, task, term);
 }
 
@@ -111,6 +132,16 @@ static void take_activity(void *ctx, size_t input, uint64_t event_count)
 					event_count < UINT32_MAX ? (uint32_t)event_count : UINT32_MAX);
 }
 
+/* Once of each task: what it said under terms before this merger has seen itself. */
+static void take_covered(void *ctx, int64_t since_ms)
+{
+	struct publisher *publisher = ctx;
+	if (!publisher->is_heard || publisher->merging.sources[publisher->task].has_recalled)
+		return;
+	publisher->merging.sources[publisher->task].has_recalled = true;
+	publisher_recall_ask(publisher, since_ms);
+}
+
 struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
 {
 	struct bulletin_reader reader = publisher_deaf_reader(publisher);
@@ -121,6 +152,7 @@ struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
 	reader.span = take_span;
 	reader.mark = take_mark;
 	reader.activity = take_activity;
+	reader.covered = take_covered;
 	return reader;
 }
 
@@ -190,6 +222,7 @@ void publisher_begin_merging(struct publisher *publisher)
 	};
 	CHECK(merging->sources);
 	merger_expect_published(merging->merger, true);
+	publisher_recall_begin(publisher);
 	publisher_begin_alerts(publisher);
 }
 
@@ -199,6 +232,7 @@ void publisher_end_merging(struct publisher *publisher)
 		row_shelf_close(publisher->shelf);
 	publisher->is_shelf_open = false;
 	publisher_end_alerts(publisher);
+	publisher_recall_end(publisher);
 	merger_destroy(publisher->merging.merger);
 	free(publisher->merging.sources);
 	publisher->merging = (struct merging){.merger = NULL};
@@ -244,10 +278,14 @@ size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms)
 {
 	struct merging *merging = &publisher->merging;
 	forget_sometimes(publisher, now_ms);
-	if (all_caught_up(publisher))
-		merger_expect_published(merging->merger, false);
-	else if (now_ms < merging->held_until_ms)
+	if (!publisher_recall_turn(publisher))
 		return 0;
+	if (all_caught_up(publisher)) {
+		publisher_recall_apply(publisher);
+		merger_expect_published(merging->merger, false);
+	} else if (now_ms < merging->held_until_ms) {
+		return 0;
+	}
 	if (!far_is_leased(publisher))
 		return 0;
 	if (publisher->shelf && !publisher->is_shelf_open)

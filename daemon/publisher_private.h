@@ -2,6 +2,7 @@
  *
  *   publisher.c        the thread, its rings to the workers, dead letters
  *   publisher_merge.c  what tasks say, in the merger: only while this instance merges
+ *   publisher_recall.c rows that mergers before have put out: read back before this one puts out any
  *   publisher_alerts.c what is wrong, once a minute: while this instance merges, too
  *   publisher_far.c    the exchange with the other instances: announcements, beats, bulletins on their way */
 #ifndef LADDER_DAEMON_PUBLISHER_PRIVATE_H
@@ -11,8 +12,10 @@
 #include <semaphore.h>
 
 #include "core/publish/merger.h"
+#include "core/publish/recall.h"
 #include "daemon/dead_letters.h"
 #include "daemon/exchange.h"
+#include "daemon/kafka_in.h"
 #include "daemon/kafka_out.h"
 #include "daemon/publisher.h"
 
@@ -30,12 +33,17 @@ struct channel {
 	_Atomic size_t up_bytes;         /* bulletins in `up` */
 };
 
+/* What another merger may have given out since it was last heard of: 10 s. */
+enum { REVISION_MARGIN = 10000000 };
+
 /* What the merger has heard of a task. */
 struct source {
 	uint64_t term;       /* of the owner who is listened to; 0: nobody yet */
+	int64_t heard_ms;    /* loop time when he last spoke */
 	int64_t position_ms; /* what its names cover */
 	bool has_spoken;     /* under this term, with its names */
 	bool is_caught_up;
+	bool has_recalled;   /* said under any term what it does not know of */
 	bool is_far;         /* in another instance */
 };
 
@@ -43,6 +51,17 @@ struct source {
 struct mention {
 	uint32_t task;
 	uint64_t term;
+};
+
+/* publisher_recall.c. The topics are TOPIC_CURRENT and TOPIC_HISTORY. */
+enum { RECALL_TOPIC_COUNT = 2 };
+struct recall {
+	struct kafka_in *in[RECALL_TOPIC_COUNT]; /* while reading */
+	int64_t since_ms;    /* wall clock of the records that are wanted; INT64_MAX: none */
+	int64_t begun_ms;    /* of those that are read, or were */
+	int64_t next_try_ms; /* loop time */
+	struct buffer rows;  /* of each its key, from and to, until all have caught up */
+	size_t count;
 };
 
 /* publisher_merge.c */
@@ -54,6 +73,7 @@ struct merging {
 	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
 	int64_t now_ms;        /* T as the merger knows it; TIME_NONE: not */
 	struct publisher_alerts *alerts;
+	struct recall recall;
 	bool has_far;          /* another instance has spoken: what goes down goes there, too */
 };
 
@@ -64,6 +84,8 @@ struct far {
 	int64_t next_try_ms;      /* loop time: when to merge again, or to listen again */
 	int64_t beat_due_ms;      /* loop time */
 	int64_t lease_ms;         /* loop time when the last beat that came back was sent */
+	uint64_t farewell;        /* the announcement under which rows may still be on their way; 0: none */
+	int64_t farewell_by_ms;   /* loop time */
 	int64_t stale_heard_ms;   /* loop time: when rows were last sent again because of a stale merger */
 	bool is_up_lost;          /* something did not reach Kafka */
 	bool is_down_lost;
@@ -81,6 +103,8 @@ struct publisher {
 	size_t task_count;
 	size_t waiting_bytes;
 	int session_ms;
+	struct kafka_connection connection;
+	int recall_partitions[RECALL_TOPIC_COUNT];
 	struct channel *channels;
 	struct kafka_out *out;
 	struct dead_letters *dead;
@@ -141,6 +165,18 @@ void publisher_confirm(struct publisher *publisher);
 int64_t publisher_hindmost_ms(const struct publisher *publisher, bool is_far_only);
 /* Sends rows, as far as they may go out. Returns their number. */
 size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms);
+
+/* publisher_recall.c */
+void publisher_recall_begin(struct publisher *publisher);
+void publisher_recall_end(struct publisher *publisher);
+/* A task knows nothing of what was put out since then; TIME_NONE: of nothing at all. */
+void publisher_recall_ask(struct publisher *publisher, int64_t since_ms);
+/* What has gone out in the last minutes is asked for again. */
+void publisher_recall_again(struct publisher *publisher);
+/* Reads some. Returns whether all that was asked for is read: rows may go out then. */
+bool publisher_recall_turn(struct publisher *publisher);
+/* Once all tasks have caught up. */
+void publisher_recall_apply(struct publisher *publisher);
 
 /* publisher_alerts.c */
 void publisher_begin_alerts(struct publisher *publisher);

@@ -37,6 +37,8 @@ struct run {
 	int32_t *tasks; /* ordered by worker */
 	size_t worker_count;
 	int task_count;
+	int current_partitions;
+	int history_partitions;
 	struct memory_plan memory;
 	int64_t memory_said_ms; /* when it was last said to be full */
 	struct watch *watch;    /* NULL: nobody asks */
@@ -99,6 +101,14 @@ static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct ka
 					  ASK_TIMEOUT_MS, error);
 }
 
+static bool count_row_partitions(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
+{
+	return kafka_admin_count_partitions(admin, run->config->kafka.outputs.current, ASK_TIMEOUT_MS,
+					    &run->current_partitions, error) &&
+	       kafka_admin_count_partitions(admin, run->config->kafka.outputs.history, ASK_TIMEOUT_MS,
+					    &run->history_partitions, error);
+}
+
 /* Asks until Kafka answers; what only somebody's hand can mend ends it. */
 static int ask_kafka(struct run *run)
 {
@@ -110,7 +120,8 @@ static int ask_kafka(struct run *run)
 	}
 	int code = EXIT_DONE;
 	while (!atomic_load(&is_stop_requested)) {
-		if (check_inputs(run, admin, &error) && ensure_outputs(run, admin, &error))
+		if (check_inputs(run, admin, &error) && ensure_outputs(run, admin, &error) &&
+		    count_row_partitions(run, admin, &error))
 			break;
 		log_event(error.fault == KAFKA_FAULT_RETRY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
 			  "kafka is not ready for us", "why=%s", log_quoted(error.text).text);
@@ -359,6 +370,8 @@ static bool create_clients(struct run *run, struct kafka_error *error)
 		.shared = &run->shared,
 		.worker_count = run->worker_count,
 		.task_count = (size_t)run->task_count,
+		.current_partitions = run->current_partitions,
+		.history_partitions = run->history_partitions,
 		.session_ms = kafka_group_session_ms(run->group),
 		.waiting_bytes = run->memory.waiting_bytes,
 		.queue_records = run->memory.queue_records,

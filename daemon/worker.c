@@ -15,6 +15,7 @@ enum {
 	BATCHES_PER_TURN = 16,
 	KNOWN_EVERY_MS = 50,
 	REPORTS_EVERY_MS = 500,
+	MENDED_MS = 900000,
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
 	SAID_PER_EMIT_FAR = 2, /* where it has to travel to another instance */
 };
@@ -146,6 +147,15 @@ static void say_activity(struct worker_task *task)
 	}
 }
 
+/* Since when there may be rows in the topics that the task knows nothing of: not for long after it was read
+ * back, for the merger before this one has mended them by then. */
+static int64_t covered_ms(const struct worker_task *task)
+{
+	int64_t mended_ms = (int64_t)(wall_micros() / 1000) - MENDED_MS;
+	bool is_mended = loop_now_ms() - task->restore_since_ms > MENDED_MS;
+	return is_mended && task->covered_ms < mended_ms ? mended_ms : task->covered_ms;
+}
+
 /* Makes known what changed. What comes after a full ring waits in the panes. */
 static void make_known(struct worker *worker, bool is_last)
 {
@@ -168,6 +178,8 @@ static void make_known(struct worker *worker, bool is_last)
 		if (task->state != TASK_READING)
 			continue;
 		bulletin_put_task(worker->bulletin, task->number, task->term);
+		if (!task->is_told)
+			bulletin_put_covered(worker->bulletin, covered_ms(task));
 		if (now_ms != TIME_NONE)
 			task_advance(task->task, now_ms);
 		if (with_reports)

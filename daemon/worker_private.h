@@ -54,6 +54,7 @@ struct worker_task {
 	struct restore_progress restore;
 	int64_t restore_since_ms;  /* loop time */
 	int64_t restore_ms;        /* how long it took; -1 until it has ended */
+	int64_t covered_ms;        /* wall clock of the commit that was read back; TIME_NONE: there is none */
 	struct buffer traces;      /* as of the commit that is being made */
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */

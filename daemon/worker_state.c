@@ -52,15 +52,6 @@ static void fail_restore(struct worker_task *task, const char *error)
 	worker_fail(task->worker, EXIT_FAILED);
 }
 
-/* The clock went back where what was stored is ahead of it; then the margin is more than has been given out
- * since. Not otherwise: a run that ends before it commits would give the next one the same start. */
-static void go_on_from_revision(const struct worker *worker, uint64_t stored)
-{
-	const uint64_t margin = UINT64_C(600) * 1000000;
-	bool is_clock_behind = stored > wall_micros();
-	raise_revision(&worker->options.shared->revision, is_clock_behind ? stored + margin : stored);
-}
-
 /* Greater than every one before, also where Redis has lost some of them. */
 static uint64_t next_term(uint64_t stored)
 {
@@ -68,10 +59,11 @@ static uint64_t next_term(uint64_t stored)
 	return stored < now ? now : stored + 1;
 }
 
-/* Of each input: the trace of what was read last, and what was skipped. */
+/* When this is, and of each input: the trace of what was read last, and what was skipped. */
 static void put_traces(const struct worker_task *task, struct buffer *out)
 {
 	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
+	buffer_put_signed(out, (int64_t)(wall_micros() / 1000));
 	buffer_put_unsigned(out, inputs->count);
 	for (size_t i = 0; i < inputs->count; i++) {
 		const struct worker_input *input = &task->inputs[i];
@@ -86,6 +78,7 @@ static void put_traces(const struct worker_task *task, struct buffer *out)
 
 static void get_traces(struct worker_task *task, struct reader *reader)
 {
+	task->covered_ms = reader_signed(reader);
 	uint64_t count = reader_unsigned(reader);
 	for (uint64_t i = 0; i < count && !reader->failed; i++) {
 		struct worker_input *input = find_input(task, reader_text(reader));
@@ -116,7 +109,7 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	if (reader.failed)
 		return false;
 	task->term = next_term(term);
-	go_on_from_revision(task->worker, revision);
+	raise_revision(&task->worker->options.shared->revision, revision);
 	struct slice page = {reader.at, (size_t)(reader.end - reader.at)};
 	return task_restore_page(task->task, "m", page);
 }
@@ -129,6 +122,7 @@ static void clear_task(struct worker_task *task)
 		task_destroy(task->task);
 	task->task = task_create(&worker_config(worker)->options, worker->options.identity->person_key,
 				 worker->input_count);
+	task->covered_ms = TIME_NONE;
 	task_confirm(task->task, worker->confirmed_ms);
 	if (worker->erased)
 		(void)task_set_erased(task->task, worker->erased);

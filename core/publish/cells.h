@@ -168,6 +168,8 @@ static inline int64_t wrap_add(int64_t sum, int64_t delta, int64_t sign)
 /* ENTITY_NONE: not there */
 uint32_t entity_find(const struct merger *merger, enum level level, struct slice id);
 uint32_t entity_intern(struct merger *merger, struct entity_ref ref);
+/* Of an ad, which belongs to an account from the beginning (merger.c). */
+uint32_t merger_intern_ad(struct merger *merger, struct entity_ref ref);
 void entity_destroy(struct entity *entity, size_t window_count);
 
 void cell_destroy(struct cell *cell); /* NULL is fine */

@@ -182,7 +182,7 @@ static struct slice account_of_organic(struct slice id)
 	return (struct slice){id.data + prefix_len, id.len - prefix_len};
 }
 
-static uint32_t intern_ad(struct merger *merger, struct entity_ref ref)
+uint32_t merger_intern_ad(struct merger *merger, struct entity_ref ref)
 {
 	uint32_t ad = entity_intern(merger, ref);
 	if (merger->entities[ad].parents[LEVEL_ACCOUNT] != ENTITY_NONE)
@@ -196,7 +196,7 @@ static uint32_t intern_ad(struct merger *merger, struct entity_ref ref)
 
 void merger_put_reports(struct merger *merger, uint32_t task, struct slice id, const struct reports *reports)
 {
-	uint32_t ad = intern_ad(merger, (struct entity_ref){LEVEL_AD, false, id});
+	uint32_t ad = merger_intern_ad(merger, (struct entity_ref){LEVEL_AD, false, id});
 	struct entity *entity = &merger->entities[ad];
 	struct reports *place = reports_of_task(entity, task);
 	reports_destroy(place);
@@ -288,7 +288,7 @@ static void change_zone(struct merger *merger, uint32_t ad, const struct zone *z
 
 bool merger_put_names(struct merger *merger, struct slice id, const struct names *names)
 {
-	uint32_t ad = intern_ad(merger, (struct entity_ref){LEVEL_AD, false, id});
+	uint32_t ad = merger_intern_ad(merger, (struct entity_ref){LEVEL_AD, false, id});
 	bool is_other = false, has_moved = false;
 	for (int field = 0; field < NAME_FIELD_COUNT; field++) {
 		const struct name_note *note = &names->fields[field];
@@ -399,7 +399,7 @@ static void put_part(struct merger *merger, uint32_t task, uint32_t entity, cons
 
 static uint32_t intern(struct merger *merger, struct entity_ref ref)
 {
-	return ref.level == LEVEL_AD ? intern_ad(merger, ref) : entity_intern(merger, ref);
+	return ref.level == LEVEL_AD ? merger_intern_ad(merger, ref) : entity_intern(merger, ref);
 }
 
 void merger_put_window(struct merger *merger, uint32_t task, struct entity_ref ref, size_t window,
@@ -447,8 +447,9 @@ void merger_drop_task(struct merger *merger, uint32_t task)
 static void publish_cell_again(struct merger *merger, struct cell *cell, void *ctx)
 {
 	(void)ctx;
-	if (cell->is_published[BASIS_EVENT] || cell->is_published[BASIS_COHORT])
-		cell_wait(merger, cell);
+	for (int basis = 0; basis < BASIS_COUNT; basis++)
+		cell->is_published[basis] = true;
+	cell_wait(merger, cell);
 }
 
 void merger_publish_again(struct merger *merger)

@@ -59,7 +59,8 @@ void merger_put_span(struct merger *merger, uint32_t task, struct entity_ref ref
 /* What a task said so far is void: as if it had said zero everywhere. */
 void merger_drop_task(struct merger *merger, uint32_t task);
 
-/* Every row that was published waits again: some did not arrive. */
+/* Every row waits again: some that went out did not arrive. So zeros go out, too, where there is nothing
+ * now: a row that was to be taken back by them may stand there still. */
 void merger_publish_again(struct merger *merger);
 
 /* Stream time T moves on: every window ends at its first multiple of slide after it. */

@@ -177,8 +177,8 @@ def committed_records(redis, name_space="ladder"):
 
 
 def offsets(vector):
-    """"1 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
-    at, found = len("1 ") + 17 + 17, []
+    """"2 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
+    at, found = len("2 ") + 17 + 17, []
 
     def number():
         nonlocal at

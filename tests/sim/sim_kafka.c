@@ -1,0 +1,431 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/hash.h"
+#include "daemon/kafka_group.h"
+#include "daemon/kafka_in.h"
+#include "daemon/kafka_out.h"
+#include "tests/sim/sim.h"
+
+enum { TOPICS_MAX = 16 };
+
+static struct {
+	struct sim_topic topics[TOPICS_MAX];
+	size_t topic_count;
+	struct kafka_out *outs;
+	int64_t up_us; /* the brokers are away until then */
+	bool is_calm;
+} kafka;
+
+static bool is_away(void)
+{
+	return sim_now_us() < kafka.up_us;
+}
+
+void sim_kafka_begin(void)
+{
+	kafka.topic_count = 0;
+	kafka.up_us = 0;
+	kafka.is_calm = false;
+}
+
+void sim_kafka_end(void)
+{
+	CHECK(!kafka.outs);
+	for (size_t i = 0; i < kafka.topic_count * SIM_PARTITIONS_MAX; i++) {
+		struct sim_log *log = &kafka.topics[i / SIM_PARTITIONS_MAX].logs[i % SIM_PARTITIONS_MAX];
+		for (size_t j = 0; j < log->count; j++) {
+			buffer_destroy(&log->records[j].key);
+			buffer_destroy(&log->records[j].value);
+		}
+		free(log->records);
+		*log = (struct sim_log){0};
+	}
+}
+
+struct sim_topic *sim_topic(const char *name)
+{
+	for (size_t i = 0; i < kafka.topic_count; i++)
+		if (strcmp(kafka.topics[i].name, name) == 0)
+			return &kafka.topics[i];
+	CHECK(kafka.topic_count < TOPICS_MAX);
+	struct sim_topic *topic = &kafka.topics[kafka.topic_count++];
+	snprintf(topic->name, sizeof(topic->name), "%s", name);
+	return topic;
+}
+
+void sim_append(struct sim_log *log, struct slice key, struct slice value)
+{
+	if (log->count == log->capacity) {
+		log->capacity = log->capacity ? 2 * log->capacity : 64;
+		log->records = realloc(log->records, log->capacity * sizeof(*log->records));
+		CHECK(log->records);
+	}
+	struct sim_record *record = &log->records[log->count++];
+	*record = (struct sim_record){.wall_ms = sim_wall_ms()};
+	buffer_put(&record->key, key.data, key.len);
+	buffer_put(&record->value, value.data, value.len);
+}
+
+void sim_kafka_away(int64_t until_us)
+{
+	kafka.up_us = until_us;
+}
+
+void sim_kafka_calm(void)
+{
+	kafka.is_calm = true;
+}
+
+/* ---- kafka_in.h ---- */
+
+struct reading {
+	struct sim_log *log;
+	bool is_started;
+	bool is_paused;
+	int64_t position;
+	int64_t known_end; /* as the brokers last said */
+};
+
+struct kafka_in {
+	int32_t tasks[SIM_PARTITIONS_MAX];
+	size_t task_count;
+	size_t topic_count;
+	struct reading readings[SIM_INPUTS * SIM_PARTITIONS_MAX];
+	int64_t ends[SIM_INPUTS * SIM_PARTITIONS_MAX];
+};
+
+struct kafka_in *kafka_in_create(const struct kafka_in_options *options, struct kafka_error *error)
+{
+	(void)error;
+	struct kafka_in *in = calloc(1, sizeof(*in));
+	CHECK(in && options->topic_count <= SIM_INPUTS && options->task_count <= SIM_PARTITIONS_MAX);
+	in->topic_count = options->topic_count;
+	in->task_count = options->task_count;
+	for (size_t i = 0; i < options->task_count; i++)
+		in->tasks[i] = options->tasks[i];
+	for (size_t i = 0; i < options->topic_count; i++)
+		for (size_t j = 0; j < options->task_count; j++)
+			in->readings[i * in->task_count + j].log =
+				&sim_topic(options->topics[i])->logs[options->tasks[j]];
+	return in;
+}
+
+void kafka_in_destroy(struct kafka_in *in)
+{
+	free(in);
+}
+
+size_t kafka_in_index(const struct kafka_in *in, size_t input, int32_t task)
+{
+	size_t at = 0;
+	while (at < in->task_count && in->tasks[at] != task)
+		at++;
+	CHECK(at < in->task_count && input < in->topic_count);
+	return input * in->task_count + at;
+}
+
+static struct reading *reading_of(struct kafka_in *in, size_t input, int32_t task)
+{
+	return &in->readings[kafka_in_index(in, input, task)];
+}
+
+static int64_t resolve(const struct sim_log *log, int64_t offset)
+{
+	int64_t end = (int64_t)log->count, at = 0;
+	if (offset >= 0)
+		return offset;
+	if (offset > KAFKA_IN_SINCE(0))
+		return offset == KAFKA_IN_END ? end : 0;
+	while (at < end && log->records[at].wall_ms < KAFKA_IN_SINCE(offset))
+		at++;
+	return at;
+}
+
+bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets,
+			 const struct kafka_trace *traces, int timeout_ms, struct kafka_error *error)
+{
+	(void)traces, (void)timeout_ms;
+	if (is_away() || (!kafka.is_calm && sim_chance(30))) {
+		*error = (struct kafka_error){KAFKA_FAULT_RETRY, "the brokers are away"};
+		return false;
+	}
+	for (size_t i = 0; i < in->topic_count; i++) {
+		struct reading *reading = reading_of(in, i, task);
+		int64_t end = (int64_t)reading->log->count;
+		reading->position = resolve(reading->log, offsets[i]);
+		CHECK(reading->position >= 0 && reading->position <= end);
+		reading->is_started = true;
+		reading->is_paused = false;
+		reading->known_end = in->ends[kafka_in_index(in, i, task)] = end;
+	}
+	return true;
+}
+
+void kafka_in_stop_task(struct kafka_in *in, int32_t task)
+{
+	for (size_t i = 0; i < in->topic_count; i++)
+		reading_of(in, i, task)->is_started = false;
+}
+
+int kafka_in_fd(const struct kafka_in *in)
+{
+	(void)in;
+	return 0;
+}
+
+void kafka_in_poll(struct kafka_in *in)
+{
+	for (size_t i = 0; i < in->topic_count * in->task_count && !is_away(); i++)
+		if (in->readings[i].log)
+			in->readings[i].known_end = (int64_t)in->readings[i].log->count;
+}
+
+size_t kafka_in_consume(struct kafka_in *in, size_t input, int32_t task, size_t max_records,
+			kafka_in_record_callback *callback, void *ctx)
+{
+	struct reading *reading = reading_of(in, input, task);
+	if (!reading->is_started || reading->is_paused || is_away() || (!kafka.is_calm && sim_chance(300)))
+		return 0;
+	reading->known_end = (int64_t)reading->log->count;
+	size_t count = 0;
+	size_t most = kafka.is_calm ? max_records : 1 + sim_random(max_records);
+	for (; count < most && reading->position < reading->known_end; count++) {
+		const struct sim_record *record = &reading->log->records[reading->position];
+		struct kafka_record handed = {.key = buffer_slice(&record->key),
+					      .value = buffer_slice(&record->value),
+					      .offset = reading->position++,
+					      .timestamp_ms = -1};
+		callback(ctx, &handed);
+	}
+	return count;
+}
+
+void kafka_in_headers(const void *handle, kafka_in_header_callback *callback, void *ctx)
+{
+	(void)handle, (void)callback, (void)ctx;
+}
+
+bool kafka_in_at_end(const struct kafka_in *in, size_t input, int32_t task)
+{
+	const struct reading *reading = &in->readings[kafka_in_index(in, input, task)];
+	return reading->is_started && reading->position >= reading->known_end;
+}
+
+int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task)
+{
+	return in->readings[kafka_in_index(in, input, task)].position;
+}
+
+int64_t kafka_in_log_end(const struct kafka_in *in, size_t input, int32_t task)
+{
+	return in->readings[kafka_in_index(in, input, task)].known_end;
+}
+
+const int64_t *kafka_in_end_offsets(const struct kafka_in *in)
+{
+	return in->ends;
+}
+
+const struct kafka_problem *kafka_in_problem(const struct kafka_in *in, size_t input, int32_t task)
+{
+	static const struct kafka_problem none = {.kind = KAFKA_PROBLEM_NONE};
+	(void)in, (void)input, (void)task;
+	return &none;
+}
+
+bool kafka_in_seek(struct kafka_in *in, size_t input, int32_t task, int64_t offset, struct kafka_error *error)
+{
+	(void)in, (void)input, (void)task, (void)offset, (void)error;
+	CHECK(false); /* there are no gaps */
+	return false;
+}
+
+uint64_t kafka_in_print(struct slice key, struct slice value)
+{
+	return hash_text(key) * 31 + hash_text(value);
+}
+
+/* ---- kafka_group.h ---- */
+
+void kafka_group_commit(struct kafka_group *group, const char *topic, int32_t task, int64_t offset)
+{
+	(void)group, (void)topic, (void)task, (void)offset;
+}
+
+/* ---- kafka_out.h ---- */
+
+struct sending {
+	size_t topic;
+	int32_t partition;
+	struct buffer key;
+	struct buffer value;
+	void *token;
+	int64_t due_us;
+};
+
+struct kafka_out {
+	struct kafka_out *next;
+	struct kafka_out_options options;
+	struct sim_topic *topics[TOPICS_MAX];
+	struct kafka_out_counts counts[TOPICS_MAX];
+	struct sending *sending;
+	size_t count;
+	size_t capacity;
+	bool is_broken; /* its session cannot go on */
+};
+
+struct kafka_out *kafka_out_create(const struct kafka_out_options *options, struct kafka_error *error)
+{
+	(void)error;
+	struct kafka_out *out = calloc(1, sizeof(*out));
+	CHECK(out && options->topic_count <= TOPICS_MAX);
+	out->options = *options;
+	for (size_t i = 0; i < options->topic_count; i++)
+		out->topics[i] = sim_topic(options->topics[i]);
+	out->next = kafka.outs;
+	kafka.outs = out;
+	return out;
+}
+
+static void write(struct kafka_out *out, const struct sending *sending)
+{
+	sim_append(&out->topics[sending->topic]->logs[sending->partition], buffer_slice(&sending->key),
+		   buffer_slice(&sending->value));
+}
+
+static void sending_destroy(struct sending *sending)
+{
+	buffer_destroy(&sending->key);
+	buffer_destroy(&sending->value);
+}
+
+/* The first of what is under way may have been written. */
+static void lose_under_way(struct kafka_out *out)
+{
+	size_t written = out->count ? sim_random(out->count + 1) : 0;
+	for (size_t i = 0; i < written; i++)
+		write(out, &out->sending[i]);
+}
+
+void kafka_out_destroy(struct kafka_out *out)
+{
+	if (!out)
+		return;
+	lose_under_way(out);
+	for (size_t i = 0; i < out->count; i++)
+		sending_destroy(&out->sending[i]);
+	free(out->sending);
+	struct kafka_out **at = &kafka.outs;
+	while (*at != out)
+		at = &(*at)->next;
+	*at = out->next;
+	free(out);
+}
+
+static enum kafka_sent send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice key,
+			       struct slice value, void *token)
+{
+	if (out->count >= out->options.queue_records || (!kafka.is_calm && sim_chance(10))) {
+		out->counts[topic].full_count++;
+		return KAFKA_SENT_FULL;
+	}
+	if (out->count == out->capacity) {
+		out->capacity = out->capacity ? 2 * out->capacity : 64;
+		out->sending = realloc(out->sending, out->capacity * sizeof(*out->sending));
+		CHECK(out->sending);
+	}
+	int64_t due_us = sim_now_us() + (kafka.is_calm ? 1000 : (int64_t)sim_random(100000));
+	if (out->count && out->sending[out->count - 1].due_us > due_us)
+		due_us = out->sending[out->count - 1].due_us;
+	struct sending *sending = &out->sending[out->count++];
+	*sending = (struct sending){.topic = topic, .partition = partition, .token = token, .due_us = due_us};
+	buffer_put(&sending->key, key.data, key.len);
+	buffer_put(&sending->value, value.data, value.len);
+	out->counts[topic].sent_count++;
+	return KAFKA_SENT;
+}
+
+enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice key, struct slice value,
+			       const struct kafka_header *headers, size_t header_count, void *token)
+{
+	(void)headers, (void)header_count;
+	return send_to(out, topic, 0, key, value, token);
+}
+
+enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice value)
+{
+	return send_to(out, topic, partition, (struct slice){NULL, 0}, value, NULL);
+}
+
+static void report(struct kafka_out *out, const struct sending *sending, bool is_delivered)
+{
+	struct kafka_report report = {sending->topic, buffer_slice(&sending->key), sending->token,
+				      is_delivered, false,
+				      is_delivered ? NULL : "the session cannot go on"};
+	out->counts[sending->topic].delivered_count += is_delivered;
+	out->counts[sending->topic].failed_count += !is_delivered;
+	out->options.report(out->options.ctx, &report);
+}
+
+/* Takes the first `count` away and reports them. */
+static void report_all(struct kafka_out *out, size_t count, bool is_delivered)
+{
+	struct sending *done = out->sending;
+	size_t left = out->count - count;
+	out->sending = malloc((left + 1) * sizeof(*out->sending));
+	CHECK(out->sending);
+	if (left)
+		memcpy(out->sending, done + count, left * sizeof(*out->sending));
+	out->count = left;
+	out->capacity = left + 1;
+	for (size_t i = 0; i < count; i++) {
+		report(out, &done[i], is_delivered);
+		sending_destroy(&done[i]);
+	}
+	free(done);
+}
+
+void kafka_out_poll(struct kafka_out *out, int wait_ms)
+{
+	(void)wait_ms;
+	size_t count = 0;
+	if (out->is_broken) {
+		out->is_broken = false;
+		lose_under_way(out);
+		report_all(out, out->count, false);
+		return;
+	}
+	for (; count < out->count && out->sending[count].due_us <= sim_now_us() && !is_away(); count++)
+		write(out, &out->sending[count]);
+	if (count)
+		report_all(out, count, true);
+}
+
+bool kafka_out_is_away(const struct kafka_out *out)
+{
+	(void)out;
+	return is_away();
+}
+
+uint64_t kafka_out_pending(const struct kafka_out *out)
+{
+	return out->count;
+}
+
+uint64_t kafka_out_flush(struct kafka_out *out, int timeout_ms)
+{
+	(void)timeout_ms;
+	return out->count;
+}
+
+struct kafka_out_counts kafka_out_counts(const struct kafka_out *out, size_t topic)
+{
+	return out->counts[topic];
+}
+
+void sim_kafka_break_sessions(void)
+{
+	for (struct kafka_out *out = kafka.outs; out; out = out->next)
+		out->is_broken |= sim_chance(500);
+}

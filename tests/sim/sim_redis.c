@@ -1,0 +1,671 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/ledger_private.h"
+#include "tests/sim/sim.h"
+
+enum { ARGUMENTS_MAX = 2048, ROOM_BYTES = 64 << 10, UP_AFTER_MAX_US = 300000, LATE_MAX_US = 3000000 };
+
+/* ---- What Redis holds ---- */
+
+struct entry {
+	struct buffer key;
+	bool is_set;
+	struct buffer text;    /* of a set: its members, each with its length in front */
+	int64_t expires_us;    /* 0: never */
+};
+
+struct store {
+	struct entry *entries;
+	size_t count;
+	size_t capacity;
+};
+
+struct command {
+	struct buffer *arguments;
+	size_t count;
+	size_t wanted;
+	int64_t arrives_us;
+};
+
+/* Commands on their way on a connection that is lost, which Redis does all the same. */
+struct orphan {
+	struct command command;
+	struct orphan *next;
+};
+
+static struct {
+	struct store store;
+	struct store saved;
+	struct redis_link *links;
+	struct orphan *orphans;
+	int64_t up_us;    /* it is away until then */
+	uint64_t epoch;   /* of its life: a connection is of one */
+	bool has_script;
+	bool is_calm;
+} redis;
+
+static void *grow(void *array, size_t *capacity, size_t count, size_t size)
+{
+	if (count < *capacity)
+		return array;
+	*capacity = *capacity ? 2 * *capacity : 64;
+	array = realloc(array, *capacity * size);
+	CHECK(array);
+	return array;
+}
+
+static void entry_clear(struct entry *entry)
+{
+	buffer_destroy(&entry->key);
+	buffer_destroy(&entry->text);
+	*entry = (struct entry){.expires_us = 0};
+}
+
+static void store_clear(struct store *store)
+{
+	for (size_t i = 0; i < store->count; i++)
+		entry_clear(&store->entries[i]);
+	free(store->entries);
+	*store = (struct store){0};
+}
+
+static struct buffer copy_of(const struct buffer *from)
+{
+	struct buffer to = {0};
+	buffer_put(&to, from->data, from->len);
+	return to;
+}
+
+static void store_copy(struct store *to, const struct store *from)
+{
+	store_clear(to);
+	to->entries = calloc(from->count ? from->count : 1, sizeof(*to->entries));
+	CHECK(to->entries);
+	to->count = to->capacity = from->count;
+	for (size_t i = 0; i < from->count; i++)
+		to->entries[i] = (struct entry){copy_of(&from->entries[i].key), from->entries[i].is_set,
+						copy_of(&from->entries[i].text), from->entries[i].expires_us};
+}
+
+static void remove_entry(struct entry *entry)
+{
+	entry_clear(entry);
+	*entry = redis.store.entries[--redis.store.count];
+}
+
+static struct entry *find(struct slice key)
+{
+	for (size_t i = 0; i < redis.store.count; i++) {
+		struct entry *entry = &redis.store.entries[i];
+		if (!slice_equal(buffer_slice(&entry->key), key))
+			continue;
+		if (entry->expires_us == 0 || entry->expires_us > sim_now_us())
+			return entry;
+		remove_entry(entry);
+		return NULL;
+	}
+	return NULL;
+}
+
+static struct entry *find_or_add(struct slice key)
+{
+	struct entry *entry = find(key);
+	if (entry)
+		return entry;
+	struct store *store = &redis.store;
+	store->entries = grow(store->entries, &store->capacity, store->count, sizeof(*store->entries));
+	entry = &store->entries[store->count++];
+	*entry = (struct entry){.expires_us = 0};
+	buffer_put(&entry->key, key.data, key.len);
+	return entry;
+}
+
+/* ---- Commands ---- */
+
+void sim_answer_destroy(struct sim_answer *answer)
+{
+	buffer_destroy(&answer->text);
+}
+
+static struct sim_answer answer_text(enum sim_kind kind, struct slice text)
+{
+	struct sim_answer answer = {.kind = kind};
+	buffer_put(&answer.text, text.data, text.len);
+	return answer;
+}
+
+static struct sim_answer answer_number(int64_t number)
+{
+	return (struct sim_answer){.kind = SIM_INTEGER, .integer = number};
+}
+
+static size_t count_members(const struct entry *entry)
+{
+	size_t count = 0;
+	struct reader reader = reader_of(buffer_slice(&entry->text));
+	for (; !reader_at_end(&reader); count++)
+		(void)reader_text(&reader);
+	return count;
+}
+
+static bool is_member(const struct entry *entry, struct slice member)
+{
+	struct reader reader = reader_of(buffer_slice(&entry->text));
+	while (!reader_at_end(&reader))
+		if (slice_equal(reader_text(&reader), member))
+			return true;
+	return false;
+}
+
+static void remove_member(struct entry *entry, struct slice member)
+{
+	struct buffer kept = {0};
+	struct reader reader = reader_of(buffer_slice(&entry->text));
+	while (!reader_at_end(&reader)) {
+		struct slice text = reader_text(&reader);
+		if (!slice_equal(text, member))
+			buffer_put_text(&kept, text);
+	}
+	buffer_destroy(&entry->text);
+	entry->text = kept;
+}
+
+static struct sim_answer do_set(const struct slice *arguments, size_t count)
+{
+	struct entry *entry = find_or_add(arguments[1]);
+	CHECK(!entry->is_set && (count == 3 || (count == 5 && slice_equal(arguments[3], slice_from("EX")))));
+	entry->text.len = 0;
+	buffer_put(&entry->text, arguments[2].data, arguments[2].len);
+	entry->expires_us = count == 5 ? sim_now_us() + atoll(arguments[4].data) * 1000000 : 0;
+	return answer_text(SIM_STATUS, slice_from("OK"));
+}
+
+static struct sim_answer do_members(struct slice key)
+{
+	struct sim_answer answer = {.kind = SIM_LIST};
+	const struct entry *entry = find(key);
+	if (!entry)
+		return answer;
+	CHECK(entry->is_set);
+	answer.count = count_members(entry);
+	answer.text = copy_of(&entry->text);
+	return answer;
+}
+
+static struct sim_answer do_add_members(const struct slice *arguments, size_t count)
+{
+	int64_t added = 0;
+	struct entry *entry = find_or_add(arguments[1]);
+	CHECK(entry->is_set || entry->text.len == 0);
+	entry->is_set = true;
+	for (size_t i = 2; i < count; i++) {
+		if (is_member(entry, arguments[i]))
+			continue;
+		buffer_put_text(&entry->text, arguments[i]);
+		added++;
+	}
+	return answer_number(added);
+}
+
+static struct sim_answer do_remove_members(const struct slice *arguments, size_t count)
+{
+	struct entry *entry = find(arguments[1]);
+	for (size_t i = 2; entry && i < count; i++)
+		remove_member(entry, arguments[i]);
+	if (entry && entry->text.len == 0)
+		remove_entry(entry);
+	return answer_number(0);
+}
+
+/* How many of the keys there are; they go, too, if that is wanted. */
+static struct sim_answer do_keys(const struct slice *arguments, size_t count, bool is_removed)
+{
+	int64_t found = 0;
+	for (size_t i = 1; i < count; i++) {
+		struct entry *entry = find(arguments[i]);
+		found += entry != NULL;
+		if (entry && is_removed)
+			remove_entry(entry);
+	}
+	return answer_number(found);
+}
+
+static struct sim_answer do_rename(struct slice from, struct slice to)
+{
+	struct entry *entry = find(from);
+	if (!entry)
+		return answer_text(SIM_ERROR, slice_from("ERR no such key"));
+	struct entry moved = *entry;
+	*entry = redis.store.entries[--redis.store.count];
+	struct entry *old = find(to);
+	if (old)
+		remove_entry(old);
+	moved.key.len = 0;
+	buffer_put(&moved.key, to.data, to.len);
+	struct entry *place = find_or_add(to);
+	entry_clear(place);
+	*place = moved;
+	return answer_text(SIM_STATUS, slice_from("OK"));
+}
+
+struct sim_answer sim_redis_do(const struct slice *arguments, size_t count)
+{
+	struct slice name = arguments[0];
+	CHECK(count >= 2);
+	struct entry *entry = find(arguments[1]);
+	if (slice_equal(name, slice_from("GET"))) {
+		CHECK(!entry || !entry->is_set);
+		return entry ? answer_text(SIM_TEXT, buffer_slice(&entry->text))
+			     : (struct sim_answer){.kind = SIM_NIL};
+	}
+	if (slice_equal(name, slice_from("SET")))
+		return do_set(arguments, count);
+	if (slice_equal(name, slice_from("SMEMBERS")))
+		return do_members(arguments[1]);
+	if (slice_equal(name, slice_from("SCARD")))
+		return answer_number(entry ? (int64_t)count_members(entry) : 0);
+	if (slice_equal(name, slice_from("SADD")))
+		return do_add_members(arguments, count);
+	if (slice_equal(name, slice_from("SREM")))
+		return do_remove_members(arguments, count);
+	if (slice_equal(name, slice_from("EXISTS")))
+		return do_keys(arguments, count, false);
+	if (slice_equal(name, slice_from("UNLINK")))
+		return do_keys(arguments, count, true);
+	if (slice_equal(name, slice_from("RENAME")))
+		return do_rename(arguments[1], arguments[2]);
+	CHECK(slice_equal(name, slice_from("PERSIST")));
+	if (entry)
+		entry->expires_us = 0;
+	return answer_number(entry != NULL);
+}
+
+static const char script_hash[] = "0123456789abcdef0123456789abcdef01234567";
+
+static struct sim_answer do_command(const struct command *command)
+{
+	struct slice arguments[ARGUMENTS_MAX];
+	CHECK(command->count <= ARGUMENTS_MAX);
+	for (size_t i = 0; i < command->count; i++)
+		arguments[i] = buffer_slice(&command->arguments[i]);
+	if (slice_equal(arguments[0], slice_from("SCRIPT"))) {
+		redis.has_script = true;
+		return answer_text(SIM_TEXT, slice_from(script_hash));
+	}
+	if (!slice_equal(arguments[0], slice_from("EVALSHA")))
+		return sim_redis_do(arguments, command->count);
+	CHECK(slice_equal(arguments[1], slice_from(script_hash)) &&
+	      slice_equal(arguments[2], slice_from("3")));
+	if (!redis.has_script)
+		return answer_text(SIM_ERROR, slice_from("NOSCRIPT No matching script. Please use EVAL."));
+	return sim_lua_run(arguments + 3, 3, arguments + 6, command->count - 6);
+}
+
+static void command_destroy(struct command *command)
+{
+	for (size_t i = 0; i < command->count; i++)
+		buffer_destroy(&command->arguments[i]);
+	free(command->arguments);
+}
+
+static void forget_orphans(void)
+{
+	while (redis.orphans) {
+		struct orphan *orphan = redis.orphans;
+		redis.orphans = orphan->next;
+		command_destroy(&orphan->command);
+		free(orphan);
+	}
+}
+
+/* ---- Links ---- */
+
+struct reply {
+	struct sim_answer answer;
+	int64_t arrives_us;
+};
+
+enum link_state { LINK_DOWN, LINK_UP, LINK_LOST /* the handler does not know it yet */ };
+
+struct redis_link {
+	struct redis_link *next;
+	struct loop *loop;
+	struct redis_handler handler;
+	struct redis_place place;
+	enum link_state state;
+	int64_t up_us;
+	uint64_t epoch;
+	struct command writing;
+	struct command *commands; /* on their way */
+	size_t command_count;
+	size_t command_capacity;
+	size_t waiting_bytes;
+	struct reply *replies;
+	size_t reply_count;
+	size_t reply_capacity;
+	bool is_room_wanted;
+};
+
+static int64_t latency_us(void)
+{
+	return redis.is_calm ? 200 : (int64_t)sim_random(sim_chance(20) ? 200000 : 4000);
+}
+
+static void wait_for_up(struct redis_link *link)
+{
+	link->state = LINK_DOWN;
+	link->up_us = sim_now_us() + (int64_t)sim_random(UP_AFTER_MAX_US);
+}
+
+static void forget_under_way(struct redis_link *link)
+{
+	for (size_t i = 0; i < link->command_count; i++)
+		command_destroy(&link->commands[i]);
+	for (size_t i = 0; i < link->reply_count; i++)
+		sim_answer_destroy(&link->replies[i].answer);
+	command_destroy(&link->writing);
+	link->writing = (struct command){0};
+	link->command_count = link->reply_count = link->waiting_bytes = 0;
+	link->is_room_wanted = false;
+}
+
+/* The first of them may have reached Redis, or its kernel, and are done at some time. */
+static void lose(struct redis_link *link)
+{
+	if (link->state != LINK_UP)
+		return;
+	link->state = LINK_LOST;
+	size_t kept = link->command_count ? sim_random(link->command_count + 1) : 0;
+	int64_t arrives_us = sim_now_us() + (int64_t)sim_random(sim_chance(100) ? LATE_MAX_US : 5000);
+	for (size_t i = 0; i < kept; i++) {
+		struct orphan *orphan = calloc(1, sizeof(*orphan));
+		CHECK(orphan);
+		orphan->command = link->commands[i];
+		orphan->command.arrives_us = arrives_us;
+		struct orphan **last = &redis.orphans;
+		while (*last)
+			last = &(*last)->next;
+		*last = orphan;
+		link->commands[i] = (struct command){0};
+	}
+}
+
+struct redis_link *redis_link_create(struct loop *loop, const struct redis_url *url,
+				     const struct redis_handler *handler)
+{
+	struct redis_link *link = calloc(1, sizeof(*link));
+	CHECK(link);
+	link->loop = loop;
+	link->handler = *handler;
+	link->place = url->places[0];
+	wait_for_up(link);
+	link->next = redis.links;
+	redis.links = link;
+	return link;
+}
+
+void redis_link_destroy(struct redis_link *link)
+{
+	if (!link)
+		return;
+	lose(link);
+	forget_under_way(link);
+	struct redis_link **at = &redis.links;
+	while (*at != link)
+		at = &(*at)->next;
+	*at = link->next;
+	free(link->commands);
+	free(link->replies);
+	free(link);
+}
+
+bool redis_link_is_up(const struct redis_link *link)
+{
+	return link->state == LINK_UP;
+}
+
+void redis_link_set_places(struct redis_link *link, const struct redis_place *places, size_t count)
+{
+	(void)link, (void)places, (void)count;
+	CHECK(false);
+}
+
+const struct redis_place *redis_link_place(const struct redis_link *link)
+{
+	return &link->place;
+}
+
+bool redis_link_is_cluster(const struct redis_link *link)
+{
+	(void)link;
+	return false;
+}
+
+static void finish_command(struct redis_link *link)
+{
+	if (link->writing.count < link->writing.wanted)
+		return;
+	link->commands = grow(link->commands, &link->command_capacity, link->command_count,
+			      sizeof(*link->commands));
+	int64_t arrives_us = sim_now_us() + latency_us();
+	if (link->command_count && link->commands[link->command_count - 1].arrives_us > arrives_us)
+		arrives_us = link->commands[link->command_count - 1].arrives_us;
+	link->writing.arrives_us = arrives_us;
+	link->commands[link->command_count++] = link->writing;
+	link->writing = (struct command){0};
+}
+
+void redis_link_begin(struct redis_link *link, unsigned argument_count)
+{
+	CHECK(link->state != LINK_DOWN && link->writing.wanted == 0);
+	link->writing.wanted = argument_count;
+	link->writing.arguments = calloc(argument_count, sizeof(struct buffer));
+	CHECK(link->writing.arguments);
+}
+
+char *redis_link_put_space(struct redis_link *link, size_t len)
+{
+	struct command *command = &link->writing;
+	CHECK(command->count < command->wanted);
+	struct buffer *argument = &command->arguments[command->count++];
+	char *space = buffer_reserve(argument, len + 1);
+	argument->len = len;
+	link->waiting_bytes += len;
+	finish_command(link);
+	return space;
+}
+
+void redis_link_put(struct redis_link *link, struct slice argument)
+{
+	char *space = redis_link_put_space(link, argument.len);
+	if (argument.len)
+		memcpy(space, argument.data, argument.len);
+	space[argument.len] = '\0';
+}
+
+bool redis_link_has_room(const struct redis_link *link)
+{
+	return link->waiting_bytes < ROOM_BYTES;
+}
+
+void redis_link_flush(struct redis_link *link)
+{
+	(void)link;
+}
+
+void redis_link_ask_room(struct redis_link *link)
+{
+	link->is_room_wanted = true;
+}
+
+size_t redis_link_due(const struct redis_link *link)
+{
+	return link->command_count + link->reply_count;
+}
+
+void redis_link_succeed(struct redis_link *link)
+{
+	(void)link;
+}
+
+void redis_link_drop(struct redis_link *link, const char *why)
+{
+	(void)why;
+	lose(link);
+}
+
+void redis_link_leave(struct redis_link *link, const char *why)
+{
+	redis_link_drop(link, why);
+}
+
+/* ---- Turns ---- */
+
+static void take_answer(struct redis_link *link, struct sim_answer answer)
+{
+	link->replies = grow(link->replies, &link->reply_capacity, link->reply_count, sizeof(*link->replies));
+	int64_t arrives_us = sim_now_us() + latency_us();
+	if (link->reply_count && link->replies[link->reply_count - 1].arrives_us > arrives_us)
+		arrives_us = link->replies[link->reply_count - 1].arrives_us;
+	link->replies[link->reply_count++] = (struct reply){answer, arrives_us};
+}
+
+static void do_arrived(struct redis_link *link)
+{
+	size_t done = 0;
+	while (done < link->command_count && link->commands[done].arrives_us <= sim_now_us()) {
+		struct command *command = &link->commands[done++];
+		for (size_t i = 0; i < command->count; i++)
+			link->waiting_bytes -= command->arguments[i].len;
+		take_answer(link, do_command(command));
+		command_destroy(command);
+	}
+	link->command_count -= done;
+	if (done && link->command_count)
+		memmove(link->commands, link->commands + done, link->command_count * sizeof(*link->commands));
+}
+
+static void do_orphans(void)
+{
+	for (struct orphan **at = &redis.orphans; *at;) {
+		struct orphan *orphan = *at;
+		if (orphan->command.arrives_us > sim_now_us()) {
+			at = &orphan->next;
+			continue;
+		}
+		struct sim_answer answer = do_command(&orphan->command);
+		sim_answer_destroy(&answer);
+		command_destroy(&orphan->command);
+		*at = orphan->next;
+		free(orphan);
+	}
+}
+
+void sim_redis_turn(void)
+{
+	if (sim_now_us() < redis.up_us)
+		return;
+	do_orphans();
+	for (struct redis_link *link = redis.links; link; link = link->next)
+		if (link->state == LINK_UP && link->epoch == redis.epoch)
+			do_arrived(link);
+}
+
+static void deliver(struct redis_link *link)
+{
+	struct sim_answer answer = link->replies[0].answer;
+	link->reply_count--;
+	memmove(link->replies, link->replies + 1, link->reply_count * sizeof(*link->replies));
+	struct redisReply *raw = sim_raw_create(&answer);
+	struct redis_reply reply = redis_reply_of(raw);
+	link->handler.reply(link->handler.ctx, &reply);
+	sim_raw_destroy(raw);
+	sim_answer_destroy(&answer);
+}
+
+/* One thing that has happened on a link. */
+static bool serve(struct redis_link *link)
+{
+	bool is_away = sim_now_us() < redis.up_us || link->epoch != redis.epoch;
+	if (link->state == LINK_LOST || (link->state == LINK_UP && is_away)) {
+		forget_under_way(link);
+		wait_for_up(link);
+		link->handler.down(link->handler.ctx);
+		return true;
+	}
+	if (link->state == LINK_DOWN && sim_now_us() >= link->up_us && sim_now_us() >= redis.up_us) {
+		link->state = LINK_UP;
+		link->epoch = redis.epoch;
+		link->handler.up(link->handler.ctx);
+		return true;
+	}
+	if (link->state == LINK_UP && link->reply_count && link->replies[0].arrives_us <= sim_now_us()) {
+		deliver(link);
+		return true;
+	}
+	if (link->state == LINK_UP && link->is_room_wanted && redis_link_has_room(link)) {
+		link->is_room_wanted = false;
+		link->handler.room(link->handler.ctx);
+		return true;
+	}
+	return false;
+}
+
+bool sim_redis_serve(struct loop *loop)
+{
+	for (struct redis_link *link = redis.links; link; link = link->next)
+		if (link->loop == loop && serve(link))
+			return true;
+	return false;
+}
+
+/* ---- Faults ---- */
+
+void sim_redis_begin(void)
+{
+	sim_lua_begin(ledger_script);
+	redis.epoch = 1;
+	redis.up_us = 0;
+	redis.is_calm = redis.has_script = false;
+}
+
+void sim_redis_end(void)
+{
+	CHECK(!redis.links);
+	forget_orphans();
+	store_clear(&redis.store);
+	store_clear(&redis.saved);
+	sim_lua_end();
+}
+
+void sim_redis_cut(void)
+{
+	for (struct redis_link *link = redis.links; link; link = link->next)
+		if (link->state == LINK_UP && sim_chance(500))
+			lose(link);
+}
+
+void sim_redis_crash(bool is_empty)
+{
+	redis.epoch++;
+	redis.has_script = false;
+	redis.up_us = sim_now_us() + (int64_t)sim_random(2000000);
+	if (is_empty) {
+		store_clear(&redis.store);
+		store_clear(&redis.saved);
+	} else {
+		store_copy(&redis.store, &redis.saved);
+	}
+	forget_orphans();
+}
+
+void sim_redis_save(void)
+{
+	store_copy(&redis.saved, &redis.store);
+}
+
+void sim_redis_calm(void)
+{
+	redis.is_calm = true;
+}
