@@ -106,6 +106,34 @@ static void check_namespace(struct load *load)
 			       NAMESPACE_BYTES_MAX);
 }
 
+/* "$2y$10$" and 53 characters. */
+static bool is_bcrypt(const char *hash)
+{
+	static const char letters[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	return strlen(hash) == 60 && strncmp(hash, "$2", 2) == 0 && strchr("aby", hash[2]) &&
+	       hash[3] == '$' && strspn(hash + 4, "0123456789") == 2 && hash[6] == '$' &&
+	       strspn(hash + 7, letters) == 53;
+}
+
+/* Nothing of a hash is shown: it might be a password that somebody wrote in its place. */
+static void check_http(struct load *load)
+{
+	const struct config_properties *users = &load->config->http.basic_auth_users;
+	struct place place = place_of_path(load, "http.basic_auth_users");
+	for (size_t i = 0; i < users->count; i++)
+		if (!is_bcrypt(users->items[i].value))
+			add_problem_at(load, place, "`http.basic_auth_users`: what `%s` has is no bcrypt "
+				       "hash: write what `htpasswd -nBC 10 %s` prints behind the colon",
+				       users->items[i].name, users->items[i].name);
+	const char *cert = load->config->http.tls_server_config.cert_file;
+	const char *key = load->config->http.tls_server_config.key_file;
+	bool has_cert = cert && *cert, has_key = key && *key;
+	if (has_cert != has_key)
+		add_problem_at(load, place_of_path(load, "http.tls_server_config"),
+			       "`http.tls_server_config` has no `%s`: give both files, or none",
+			       has_cert ? "key_file" : "cert_file");
+}
+
 static int64_t default_emit_ms(int64_t slide_ms)
 {
 	return slide_ms <= 10000 ? 1000 : slide_ms <= 60000 ? 5000 : 60000;
@@ -184,6 +212,7 @@ void load_check(struct load *load)
 {
 	check_topics(load);
 	check_namespace(load);
+	check_http(load);
 	check_retention(load);
 	check_windows(load);
 	complete_accounts(&load->config->options);

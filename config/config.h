@@ -34,6 +34,7 @@ struct config_properties { /* in the order of the file */
 #define CONFIG_FIELD_TOPIC const char *
 #define CONFIG_FIELD_REDIS_URL const char *
 #define CONFIG_FIELD_ADDRESS const char *
+#define CONFIG_FIELD_FILE const char *
 #define CONFIG_FIELD_PROPERTIES struct config_properties
 #define CONFIG_FIELD_INPUTS struct config_inputs
 #define CONFIG_FIELD_WORD uint32_t  /* the word's place in the row's range: enum config_clock ... */

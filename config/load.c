@@ -177,6 +177,7 @@ void config_destroy(struct config *config)
 	zones_destroy(config->memory->zones);
 	free(config->memory);
 	free(config->kafka.properties.items);
+	free(config->http.basic_auth_users.items);
 	free(config->kafka.inputs.items);
 	free(config->options.accounts);
 	free(config);

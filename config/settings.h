@@ -11,6 +11,7 @@ enum setting_kind {
 	KIND_TOPIC,         /* a name that Kafka allows for topics */
 	KIND_REDIS_URL,
 	KIND_ADDRESS,       /* host:port, or `off` */
+	KIND_FILE,          /* the path of a file, or empty for none */
 	KIND_ID,            /* as KIND_TEXT, kept as a slice */
 	KIND_CURRENCY,      /* three capital letters, kept as a slice */
 	KIND_TIMEZONE,      /* an IANA name */

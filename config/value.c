@@ -176,6 +176,8 @@ static const char *redis_url_fault(const char *text)
 
 const char *value_text_fault(enum setting_kind kind, const char *text)
 {
+	if (kind == KIND_FILE)
+		return NULL;
 	if (text[0] == '\0')
 		return "an empty text is not allowed: write a value, or leave the key out";
 	switch (kind) {
@@ -204,6 +206,7 @@ const char *value_kind_form(enum setting_kind kind)
 		[KIND_TOPIC] = "the name of a topic",
 		[KIND_REDIS_URL] = "a URL such as redis://127.0.0.1:6379/0",
 		[KIND_ADDRESS] = "an address such as 127.0.0.1:9464",
+		[KIND_FILE] = "the path of a file",
 		[KIND_ID] = "an id",
 		[KIND_CURRENCY] = "a currency such as USD",
 		[KIND_TIMEZONE] = "a time zone such as Europe/Berlin",

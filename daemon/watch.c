@@ -1,15 +1,14 @@
 #include "daemon/watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/commands.h"
 #include "daemon/http.h"
 #include "daemon/json_text.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/metrics.h"
+#include "daemon/passwords.h"
 #include "daemon/status_json.h"
 
 enum { ROWS_MAX = 10000, SHELF_SHARE = 16, SHELF_BYTES_MAX = 256 << 20 };
@@ -21,6 +20,7 @@ struct watch {
 	struct http *http;
 	struct status_board *board;
 	struct row_shelf *shelf;
+	struct passwords *passwords; /* NULL: anybody may ask */
 };
 
 typedef void answer_function(struct watch *watch, const struct http_request *request,
@@ -136,25 +136,47 @@ static size_t shelf_bytes(const struct config *config)
 	return share < SHELF_BYTES_MAX ? (size_t)share : SHELF_BYTES_MAX;
 }
 
+static bool admit(void *ctx, const char *user, const char *password)
+{
+	struct watch *watch = ctx;
+	return passwords_fit(watch->passwords, user, password);
+}
+
+static struct watch *create(const struct config *config)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	CHECK(watch);
+	watch->board = status_board_create(config, config->workers);
+	watch->shelf = row_shelf_create(shelf_bytes(config));
+	if (config->http.basic_auth_users.count)
+		watch->passwords = passwords_create(&config->http.basic_auth_users);
+	return watch;
+}
+
 bool watch_start(const struct config *config, struct watch **watch, int *exit_code)
 {
-	char error[512];
+	struct http_error error;
 	*watch = NULL;
 	if (strcmp(config->http.listen, "off") == 0)
 		return true;
-	struct watch *made = calloc(1, sizeof(*made));
-	CHECK(made);
-	made->board = status_board_create(config, config->workers);
-	made->shelf = row_shelf_create(shelf_bytes(config));
-	made->http = http_start(config->http.listen, answer, made, error, sizeof(error));
+	struct watch *made = create(config);
+	const char *cert_file = config->http.tls_server_config.cert_file;
+	made->http = http_start(&(struct http_options){
+		.listen = config->http.listen,
+		.cert_file = cert_file,
+		.key_file = config->http.tls_server_config.key_file,
+		.answer = answer,
+		.admit = made->passwords ? admit : NULL,
+		.ctx = made,
+	}, &error);
 	if (made->http) {
-		log_info("answers by http", "listen=%s", config->http.listen);
+		log_info("answers by http", "url=http%s://%s password=%s", cert_file[0] ? "s" : "",
+			 config->http.listen, made->passwords ? "yes" : "no");
 		*watch = made;
 		return true;
 	}
-	*exit_code = errno == EACCES ? EXIT_NO_PERMISSION : EXIT_UNAVAILABLE;
-	log_error("http.listen cannot be had", "why=%s hint=%s", log_quoted(error).text,
-		  "\"give http.listen another port, or `off`\"");
+	*exit_code = error.exit_code;
+	log_error("nothing can be answered by http", "why=%s", log_quoted(error.text).text);
 	watch_stop(made);
 	return false;
 }
@@ -164,6 +186,7 @@ void watch_stop(struct watch *watch)
 	if (!watch)
 		return;
 	http_stop(watch->http);
+	passwords_destroy(watch->passwords);
 	row_shelf_destroy(watch->shelf);
 	status_board_destroy(watch->board);
 	free(watch);

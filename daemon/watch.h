@@ -15,8 +15,9 @@
 
 struct watch;
 
-/* Begins to answer. True, with NULL where http.listen is `off`. False: the address cannot be had, the log
- * says so, and `exit_code` is what to end with. Borrows the configuration. */
+/* Begins to answer. True, with NULL where http.listen is `off`. False: the address cannot be had, or the
+ * certificate cannot be used; the log says so, and `exit_code` is what to end with. Borrows the
+ * configuration. */
 must_check bool watch_start(const struct config *config, struct watch **watch, int *exit_code);
 
 /* After everybody who puts something there has ended. NULL is fine, and gives NULL below: nobody asks. */

@@ -1,4 +1,4 @@
-"""Goal: what README.md shows is true: its configuration passes `ladderd check`, its events make its row, and
+"""Goal: what README.md shows is true: its configurations pass `ladderd check`, its events make its row, and
 its rights in Redis are enough.
 Method: take the blocks out of the text. The rights are tried with a whole run on a genuine Kafka and
 Redis."""
@@ -71,11 +71,13 @@ def run_with_rights(folder, config, rights):
 
 
 def test():
-    config, = blocks("yaml")
+    config, secured = blocks("yaml")
     events, sample = blocks("json")
     rights, = blocks("redis")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        (folder / "ladderd.yaml").write_text(config + secured)
+        check_config(folder)
         (folder / "ladderd.yaml").write_text(config)
         (folder / "events.ndjson").write_text(events)
         assert "is valid: 1 input, 5 windows, 1 account" in check_config(folder)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINE_MAX, TAB, FUNCTION_MAX, FILE_MAX = 110, 8, 70, 700
 CODE = (".c", ".h", ".def")
-CHECKED = (*CODE, ".py", ".sh", ".cmake")
+CHECKED = (*CODE, ".py", ".sh", ".cmake", ".js", ".css", ".html")
 
 # What each folder may include, lowest first; the longest folder that fits a file counts.
 LOW = ["core/base", "core/model", "core/state"]
@@ -36,6 +36,7 @@ LIBRARIES = [
     Library("liburing", r"liburing", r"daemon/(loop|uring)", False),
     Library("libmicrohttpd", r"microhttpd", r"daemon/http\.[ch]$", True),
     Library("openssl", r"openssl/", r"daemon/", True),
+    Library("libcrypt", r"crypt\.h$", r"daemon/passwords\.[ch]$", True),
     Library("mimalloc", r"mimalloc", r"daemon/", True),
     Library("cmocka", r"cmocka", r"(?!)", False),
 ]
@@ -344,6 +345,8 @@ CASES = [
     ("third-party", "daemon/worker.c", "#include <hiredis/hiredis.h>\n", 1),
     ("third-party", "daemon/worker.c", "#include <liburing.h>\n", 1),
     ("third-party", "core/base/hash.c", "#include <openssl/evp.h>\n", 1),
+    ("third-party", "daemon/http.c", "#include <crypt.h>\n", 1),
+    ("third-party", "daemon/web.c", "#include <microhttpd.h>\n", 1),
     ("third-party", "daemon/kafka_in.c", "#include <librdkafka/rdkafka.h>\n", None),
     ("third-party", "core/decode/reference.c", "#include <jansson.h>\n", None),
     ("include-root", "core/base/a.c", '#include "slice.h"\n', 1),

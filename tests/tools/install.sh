@@ -4,7 +4,7 @@
 # again, and uses neither the network nor root's rights where nothing is missing.
 set -eu
 list=$(dirname "$0")/../../config/debian-packages.txt
-sets=" ${*:-demo test broker} "
+sets=" ${*:-demo test page broker} "
 
 is_there() { # package command
 	if [ "$2" != - ] && command -v "$2" >/dev/null 2>&1; then
