@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/base/json_text.h"
+
 static void put(struct buffer *out, const char *text)
 {
 	buffer_put(out, text, strlen(text));
@@ -56,6 +58,12 @@ void json_text_put_integer(struct buffer *out, const char *name, int64_t number)
 	put(out, digits);
 }
 
+void json_text_put_micros(struct buffer *out, const char *name, int64_t micros)
+{
+	begin(out, name);
+	json_put_micros(out, micros);
+}
+
 void json_text_put_bool(struct buffer *out, const char *name, bool is_so)
 {
 	begin(out, name);
@@ -72,4 +80,18 @@ void json_text_put_text(struct buffer *out, const char *name, const char *text)
 {
 	begin(out, name);
 	put_quoted(out, text);
+}
+
+void json_text_make_member(struct buffer *out, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	json_put_string(out, slice_from(name));
+	json_put_char(out, ':');
+	json_put_string(out, slice_from(text));
+}
+
+bool json_text_holds(struct slice json, struct slice member)
+{
+	return member.len == 0 || memmem(json.data, json.len, member.data, member.len);
 }

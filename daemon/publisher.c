@@ -48,6 +48,7 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 		publisher->alertmanager = alertmanager_create(alertmanager);
 	publisher->board = options->board;
 	publisher->shelf = options->shelf;
+	publisher->alert_shelf = options->alert_shelf;
 	publisher->heard_ms = INT64_MIN / 2;
 	publisher->stop_timeout_ms = -1;
 	const char *topics[TOPIC_COUNT];

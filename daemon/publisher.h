@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "core/base/ring.h"
+#include "daemon/alert_shelf.h"
 #include "daemon/bulletin.h"
 #include "daemon/kafka_connection.h"
 #include "daemon/loop.h"
@@ -38,7 +39,8 @@ struct publisher_options {
 	size_t queue_records;
 	size_t queue_bytes;
 	struct status_board *board; /* borrowed; NULL: nobody asks */
-	struct row_shelf *shelf;    /* the same */
+	struct row_shelf *shelf;    /* the same, as this: */
+	struct alert_shelf *alert_shelf;
 };
 
 /* Any thread; the thread starts with publisher_start. NULL with the error told. */

@@ -37,6 +37,8 @@ void publisher_begin_alerts(struct publisher *publisher)
 void publisher_end_alerts(struct publisher *publisher)
 {
 	struct publisher_alerts *alerts = publisher->merging.alerts;
+	if (publisher->alert_shelf)
+		alert_shelf_close(publisher->alert_shelf);
 	alerts_destroy(alerts->alerts);
 	subjects_destroy(alerts->subjects);
 	free(alerts->inputs);
@@ -89,6 +91,11 @@ static void take_message(void *ctx, const struct alert_message *message)
 	buffer_put_text(waiting, message->value);
 }
 
+static void put_on_shelf(void *ctx, const struct alert_message *message)
+{
+	alert_shelf_put(ctx, message->value);
+}
+
 void publisher_say_alerts(struct publisher *publisher, int64_t now_ms)
 {
 	struct publisher_alerts *alerts = publisher->merging.alerts;
@@ -104,4 +111,8 @@ void publisher_say_alerts(struct publisher *publisher, int64_t now_ms)
 		.each_ctx = alerts->subjects,
 	};
 	alerts_evaluate(alerts->alerts, &round, take_message, publisher);
+	if (!publisher->alert_shelf)
+		return;
+	alerts_each(alerts->alerts, put_on_shelf, publisher->alert_shelf);
+	alert_shelf_show(publisher->alert_shelf);
 }

@@ -111,6 +111,7 @@ struct publisher {
 	struct alertmanager *alertmanager; /* NULL: there is none */
 	struct status_board *board;
 	struct row_shelf *shelf;
+	struct alert_shelf *alert_shelf;
 	bool is_shelf_open;
 	int64_t status_due_ms; /* loop time, as this: */
 	int64_t heard_ms;      /* when something last came by the exchange: there are beats all the time */

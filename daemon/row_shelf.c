@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/hash.h"
+#include "daemon/json_text.h"
 
 enum { BUCKET_COUNT = 1 << 16, BUCKETS_AT_ONCE = 256 };
 
@@ -161,10 +162,14 @@ struct row_shelf_counts row_shelf_counts(struct row_shelf *shelf)
 
 /* The parts of a key that count, in its order: row_put_key. */
 enum { PART_KIND, PART_BASIS, PART_WINDOW, PART_LEVEL, PART_ID, PART_MAX };
+enum { FIELD_MAX = 3 };
 
 struct wanted {
 	struct slice parts[PART_MAX]; /* data NULL: any */
 	struct buffer id;             /* written as in a key */
+	struct buffer fields[FIELD_MAX]; /* json_text_make_member */
+	int64_t from_ms;
+	int64_t to_ms;
 };
 
 struct found {
@@ -186,8 +191,15 @@ static struct slice slice_or_any(const char *text)
 
 static void want(struct wanted *wanted, const struct row_query *query)
 {
-	*wanted = (struct wanted){.parts = {slice_or_any(query->kind), slice_or_any(query->basis),
-					    slice_or_any(query->window), slice_or_any(query->level)}};
+	*wanted = (struct wanted){
+		.parts = {slice_or_any(query->kind), slice_or_any(query->basis), slice_or_any(query->window),
+			  slice_or_any(query->level)},
+		.from_ms = query->from_ms,
+		.to_ms = query->to_ms ? query->to_ms : INT64_MAX,
+	};
+	json_text_make_member(&wanted->fields[0], "account", query->account);
+	json_text_make_member(&wanted->fields[1], "campaign", query->campaign);
+	json_text_make_member(&wanted->fields[2], "adset", query->adset);
 	if (!query->id)
 		return;
 	buffer_reserve(&wanted->id, 1);
@@ -199,7 +211,14 @@ static void want(struct wanted *wanted, const struct row_query *query)
 	wanted->parts[PART_ID] = buffer_slice(&wanted->id);
 }
 
-static bool is_wanted(const struct wanted *wanted, struct slice key)
+static void destroy_wanted(struct wanted *wanted)
+{
+	buffer_destroy(&wanted->id);
+	for (int i = 0; i < FIELD_MAX; i++)
+		buffer_destroy(&wanted->fields[i]);
+}
+
+static bool is_key_wanted(const struct wanted *wanted, struct slice key)
 {
 	for (int i = 0; i < PART_MAX; i++) {
 		const char *slash = memchr(key.data, '/', key.len);
@@ -210,6 +229,26 @@ static bool is_wanted(const struct wanted *wanted, struct slice key)
 		key = (struct slice){key.data + step, key.len - step};
 	}
 	return true;
+}
+
+/* Every row has both, and both are followed by more. */
+static int64_t number_of(struct slice json, const char *name)
+{
+	const char *at = memmem(json.data, json.len, name, strlen(name));
+	CHECK(at);
+	return strtoll(at + strlen(name), NULL, 10);
+}
+
+static bool is_wanted(const struct wanted *wanted, const struct shelf_row *row)
+{
+	struct slice json = {row->text + row->key_len, row->json_len};
+	if (!is_key_wanted(wanted, key_of(row)))
+		return false;
+	for (int i = 0; i < FIELD_MAX; i++)
+		if (!json_text_holds(json, buffer_slice(&wanted->fields[i])))
+			return false;
+	return (!wanted->from_ms || number_of(json, ",\"from_ms\":") >= wanted->from_ms) &&
+	       (wanted->to_ms == INT64_MAX || number_of(json, ",\"to_ms\":") <= wanted->to_ms);
 }
 
 /* False: there are more than row_max. */
@@ -235,7 +274,7 @@ static enum row_found collect_some(struct row_shelf *shelf, size_t first, const 
 		return ROW_FOUND_CLOSED;
 	for (size_t i = first; i < first + BUCKETS_AT_ONCE; i++)
 		for (const struct shelf_row *row = shelf->buckets[i]; row; row = row->next)
-			if (is_wanted(wanted, key_of(row)) && !keep(found, row))
+			if (is_wanted(wanted, row) && !keep(found, row))
 				return ROW_FOUND_TOO_MANY;
 	return ROW_FOUND;
 }
@@ -282,7 +321,7 @@ enum row_found row_shelf_find(struct row_shelf *shelf, const struct row_query *q
 	enum row_found result = collect(shelf, &wanted, &found);
 	if (result == ROW_FOUND)
 		put_list(&found, out);
-	buffer_destroy(&wanted.id);
+	destroy_wanted(&wanted);
 	buffer_destroy(&found.texts);
 	free(found.rows);
 	return result;

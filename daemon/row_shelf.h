@@ -36,13 +36,18 @@ void row_shelf_put(struct row_shelf *shelf, struct slice key, struct slice json)
 
 struct row_shelf_counts row_shelf_counts(struct row_shelf *shelf);
 
-/* What rows are looked for: parts of the key, as in the rows; NULL: any. */
+/* What rows are looked for, as in the rows; NULL: any. */
 struct row_query {
-	const char *kind;
+	const char *kind; /* parts of the key */
 	const char *basis;
 	const char *window;
 	const char *level;
 	const char *id;
+	const char *account; /* fields */
+	const char *campaign;
+	const char *adset;
+	int64_t from_ms; /* they begin then or later */
+	int64_t to_ms;   /* and end then or earlier; 0: whenever */
 };
 
 enum row_found {

@@ -378,6 +378,7 @@ static bool create_clients(struct run *run, struct kafka_error *error)
 		.queue_bytes = run->memory.queue_bytes,
 		.board = watch_board(run->watch),
 		.shelf = watch_shelf(run->watch),
+		.alert_shelf = watch_alert_shelf(run->watch),
 	}, error);
 	return run->publisher != NULL;
 }

@@ -198,6 +198,42 @@ static void put_stream_time(const struct status_view *view, struct buffer *out)
 		json_text_put_null(out, "stream_time_ms");
 }
 
+static void put_windows(const struct options *options, struct buffer *out)
+{
+	json_text_open(out, "windows", '[');
+	for (size_t i = 0; i < options->window_count; i++) {
+		json_text_open(out, NULL, '{');
+		json_text_put_text(out, "window", options->windows[i].name);
+		json_text_put_integer(out, "length_ms", options->windows[i].length_ms);
+		json_text_put_integer(out, "slide_ms", options->windows[i].slide_ms);
+		json_text_close(out, '}');
+	}
+	json_text_close(out, ']');
+}
+
+/* What the norm of accounts is; a rung without one is left out. */
+static void put_norms(const struct options *options, struct buffer *out)
+{
+	json_text_open(out, "norms", '{');
+	for (int i = 0; i < JUDGED_RUNG_COUNT; i++)
+		if (options->diagnosis.norm_micros[i])
+			json_text_put_micros(out, judged_rung_name((enum judged_rung)i),
+					     options->diagnosis.norm_micros[i]);
+	json_text_close(out, '}');
+}
+
+/* What those who look at rows have to know of the configuration. */
+static void put_settings(const struct options *options, struct buffer *out)
+{
+	json_text_open(out, "settings", '{');
+	put_windows(options, out);
+	json_text_put_integer(out, "min_volume", options->diagnosis.min_volume);
+	json_text_put_integer(out, "lateness_ms", options->lateness_ms);
+	json_text_put_integer(out, "outcome_window_ms", options->outcome_window_ms);
+	put_norms(options, out);
+	json_text_close(out, '}');
+}
+
 void status_put_json(const struct status_view *view, struct buffer *out)
 {
 	const struct publisher_status *publisher = view->publisher;
@@ -211,6 +247,7 @@ void status_put_json(const struct status_view *view, struct buffer *out)
 	put_known(out, "rows_waiting", publisher ? (int64_t)publisher->rows_waiting : -1);
 	put_known(out, "dead_letters_waiting", publisher ? (int64_t)publisher->dead_waiting : -1);
 	put_stream_time(view, out);
+	put_settings(&view->config->options, out);
 	put_memory(view, out);
 	put_known(out, "partitions", view->instance ? (int64_t)view->instance->task_count : -1);
 	put_tasks(view, out);

@@ -1,5 +1,7 @@
 #include "daemon/watch.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,10 +10,11 @@
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/metrics.h"
+#include "daemon/page_files.h"
 #include "daemon/passwords.h"
 #include "daemon/status_json.h"
 
-enum { ROWS_MAX = 10000, SHELF_SHARE = 16, SHELF_BYTES_MAX = 256 << 20 };
+enum { ROWS_MAX = 10000, SHELF_SHARE = 16, SHELF_BYTES_MAX = 256 << 20, ALERTS_SHARE = 16 };
 enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404, UNAVAILABLE = 503 };
 
 static const char json_type[] = "application/json";
@@ -20,6 +23,7 @@ struct watch {
 	struct http *http;
 	struct status_board *board;
 	struct row_shelf *shelf;
+	struct alert_shelf *alerts;
 	struct passwords *passwords; /* NULL: anybody may ask */
 };
 
@@ -81,17 +85,36 @@ static void answer_status(struct watch *watch, const struct http_request *reques
 	status_put_json(&view, &answer->body);
 }
 
-static void answer_rows(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+/* ---- Rows ---- */
+
+/* True where it is not there, too. */
+static bool take_number(const struct http_request *request, const char *name, int64_t low, int64_t high,
+			int64_t *number)
 {
-	const struct row_query query = {
-		.kind = http_argument(request, "kind"),
-		.basis = http_argument(request, "basis"),
-		.window = http_argument(request, "window"),
-		.level = http_argument(request, "level"),
-		.id = http_argument(request, "id"),
-	};
+	char *end;
+	const char *text = http_argument(request, name);
+	if (!text)
+		return true;
+	errno = 0;
+	*number = strtoll(text, &end, 10);
+	return end != text && !*end && !errno && *number >= low && *number <= high;
+}
+
+static void refuse_many(struct http_answer *answer, int64_t row_max)
+{
+	char why[256];
+	snprintf(why, sizeof(why),
+		 "more than %" PRId64 " rows: name more of level, id, account, campaign, adset, window, "
+		 "basis, kind, from_ms and to_ms, as in /api/v1/rows?"
+		 "level=campaign&window=1h&basis=event&kind=rolling", row_max);
+	refuse(answer, BAD_REQUEST, why);
+}
+
+static void put_rows(struct watch *watch, const struct row_query *query, int64_t row_max,
+		     struct http_answer *answer)
+{
 	answer->type = json_type;
-	switch (row_shelf_find(watch->shelf, &query, ROWS_MAX, &answer->body)) {
+	switch (row_shelf_find(watch->shelf, query, (size_t)row_max, &answer->body)) {
 	case ROW_FOUND:
 		if (!row_shelf_counts(watch->shelf).is_complete)
 			answer->note = "rows that had not changed for long were dropped: read the topics";
@@ -102,9 +125,52 @@ static void answer_rows(struct watch *watch, const struct http_request *request,
 		       "\"merging\":true, when it is ready");
 		break;
 	case ROW_FOUND_TOO_MANY:
-		refuse(answer, BAD_REQUEST,
-		       "more than 10000 rows: name more of level, id, window, basis and kind, as in "
-		       "/api/v1/rows?level=campaign&window=1h&basis=event&kind=rolling");
+		refuse_many(answer, row_max);
+		break;
+	}
+}
+
+static void answer_rows(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+{
+	int64_t row_max = ROWS_MAX;
+	struct row_query query = {
+		.kind = http_argument(request, "kind"),
+		.basis = http_argument(request, "basis"),
+		.window = http_argument(request, "window"),
+		.level = http_argument(request, "level"),
+		.id = http_argument(request, "id"),
+		.account = http_argument(request, "account"),
+		.campaign = http_argument(request, "campaign"),
+		.adset = http_argument(request, "adset"),
+	};
+	if (!take_number(request, "from_ms", 0, INT64_MAX, &query.from_ms) ||
+	    !take_number(request, "to_ms", 0, INT64_MAX, &query.to_ms))
+		refuse(answer, BAD_REQUEST, "from_ms and to_ms are times in milliseconds since 1970");
+	else if (!take_number(request, "limit", 1, ROWS_MAX, &row_max))
+		refuse(answer, BAD_REQUEST, "limit is from 1 to 10000");
+	else
+		put_rows(watch, &query, row_max, answer);
+}
+
+static void answer_alerts(struct watch *watch, const struct http_request *request,
+			  struct http_answer *answer)
+{
+	const struct alert_query query = {
+		.name = http_argument(request, "alertname"),
+		.level = http_argument(request, "level"),
+		.id = http_argument(request, "id"),
+	};
+	answer->type = json_type;
+	switch (alert_shelf_find(watch->alerts, &query, &answer->body)) {
+	case ALERT_FOUND:
+		break;
+	case ALERT_FOUND_SOME:
+		answer->note = "more alerts fire than are kept here: read the topic";
+		break;
+	case ALERT_FOUND_CLOSED:
+		refuse(answer, UNAVAILABLE,
+		       "this instance judges no alerts, or not yet: ask the one whose /status says "
+		       "\"merging\":true, when it is ready");
 		break;
 	}
 }
@@ -113,9 +179,21 @@ static const struct {
 	const char *path;
 	answer_function *answer;
 } routes[] = {
-	{"/metrics", answer_metrics}, {"/healthz", answer_health},   {"/readyz", answer_ready},
-	{"/status", answer_status},   {"/api/v1/rows", answer_rows},
+	{"/metrics", answer_metrics},      {"/healthz", answer_health},
+	{"/readyz", answer_ready},         {"/status", answer_status},
+	{"/api/v1/rows", answer_rows},     {"/api/v1/alerts", answer_alerts},
 };
+
+static bool answer_page(const struct http_request *request, struct http_answer *answer)
+{
+	for (size_t i = 0; i < page_file_count; i++)
+		if (strcmp(http_path(request), page_files[i].path) == 0) {
+			answer->type = page_files[i].type;
+			buffer_put(&answer->body, page_files[i].bytes, page_files[i].byte_count);
+			return true;
+		}
+	return false;
+}
 
 static void answer(void *ctx, const struct http_request *request, struct http_answer *answer)
 {
@@ -124,7 +202,9 @@ static void answer(void *ctx, const struct http_request *request, struct http_an
 			routes[i].answer(ctx, request, answer);
 			return;
 		}
-	refuse(answer, NOT_FOUND, "there are /metrics, /healthz, /readyz, /status and /api/v1/rows");
+	if (!answer_page(request, answer))
+		refuse(answer, NOT_FOUND,
+		       "there are /, /metrics, /healthz, /readyz, /status, /api/v1/rows and /api/v1/alerts");
 }
 
 /* What the shelf may take of the memory; it counts as what people and ads may. */
@@ -148,6 +228,7 @@ static struct watch *create(const struct config *config)
 	CHECK(watch);
 	watch->board = status_board_create(config, config->workers);
 	watch->shelf = row_shelf_create(shelf_bytes(config));
+	watch->alerts = alert_shelf_create(shelf_bytes(config) / ALERTS_SHARE);
 	if (config->http.basic_auth_users.count)
 		watch->passwords = passwords_create(&config->http.basic_auth_users);
 	return watch;
@@ -187,6 +268,7 @@ void watch_stop(struct watch *watch)
 		return;
 	http_stop(watch->http);
 	passwords_destroy(watch->passwords);
+	alert_shelf_destroy(watch->alerts);
 	row_shelf_destroy(watch->shelf);
 	status_board_destroy(watch->board);
 	free(watch);
@@ -200,4 +282,9 @@ struct status_board *watch_board(struct watch *watch)
 struct row_shelf *watch_shelf(struct watch *watch)
 {
 	return watch ? watch->shelf : NULL;
+}
+
+struct alert_shelf *watch_alert_shelf(struct watch *watch)
+{
+	return watch ? watch->alerts : NULL;
 }

@@ -5,12 +5,15 @@
  *   /readyz       200, or 503 with the reasons: status_json.h
  *   /status       everything that is known, as JSON
  *   /api/v1/rows  the newest rows, from the instance that merges: row_shelf.h
+ *   /api/v1/alerts  what fires, from the same one: alert_shelf.h
+ *   /             the page, whose files are in the program: page_files.h
  *
- * Answers come from what the threads hand over (status.h) and from the shelf of rows; nothing is changed
- * by asking. */
+ * Answers come from what the threads hand over (status.h) and from the shelves; nothing is changed by
+ * asking. */
 #ifndef LADDER_DAEMON_WATCH_H
 #define LADDER_DAEMON_WATCH_H
 
+#include "daemon/alert_shelf.h"
 #include "daemon/status.h"
 
 struct watch;
@@ -25,5 +28,6 @@ void watch_stop(struct watch *watch);
 
 struct status_board *watch_board(struct watch *watch);
 struct row_shelf *watch_shelf(struct watch *watch);
+struct alert_shelf *watch_alert_shelf(struct watch *watch);
 
 #endif

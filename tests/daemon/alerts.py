@@ -1,5 +1,5 @@
-"""Goal: `ladderd run` says what breaks while it breaks, in the alerts topic and to an Alertmanager, and that
-it is over after the repair.
+"""Goal: `ladderd run` says what breaks while it breaks, in the alerts topic, to an Alertmanager and by HTTP,
+and that it is over after the repair.
 Method: a generated feed in which nobody answers for some hours, at such times that now is within them; what
 was before comes at once, the rest some minutes of it at a time, so that stream time goes on as it would. A
 genuine Alertmanager, which is away at first."""
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from datetime import datetime
 from pathlib import Path
@@ -105,6 +106,26 @@ def check(records):
     return len(own)
 
 
+def asked(url, **arguments):
+    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(arguments)}", timeout=20) as answer:
+        return json.load(answer)
+
+
+def check_asked(url, broker, daemon):
+    """What is answered by HTTP is what the topic said last of all that fires; each filter takes its part."""
+    def is_same():
+        last = dict(alerts_of(broker))
+        firing = {key: alert for key, alert in last.items() if alert["status"] == "firing"}
+        return firing and {alert["fingerprint"]: alert for alert in asked(url)} == firing
+    daemon.wait_until(is_same, 20, "the alerts of the topic")
+    one = asked(url)[0]["labels"]
+    every = asked(url, alertname=one["alertname"], level=one["level"], id=one["id"])
+    assert [alert["labels"] for alert in every] == [one], every
+    for name in ("alertname", "level", "id"):
+        assert all(alert["labels"][name] == one[name] for alert in asked(url, **{name: one[name]}))
+        assert asked(url, **{name: "nobody's"}) == []
+
+
 def check_shown(alertmanager):
     """It is active there, with our words."""
     shown = alertmanager.alerts()
@@ -130,12 +151,15 @@ def test():
         alertmanager.stop()
         config = settings(folder, broker, redis, alerts={"alertmanager": alertmanager.url})
         config["kafka"]["inputs"] = [{"topic": TOPIC}]
+        config["http"] = {"listen": f"127.0.0.1:{free_port()}"}
+        url = f"http://{config['http']['listen']}/api/v1/alerts"
         before, *steps = parts_of(events)
         broker.produce(TOPIC, before, "--key", "k")
         with Daemon(write_config(folder, config)) as daemon:
             daemon.wait_said("a worker has read to the end", 60)
             time.sleep(1)
             assert broker.count(ALERTS) == 0, alerts_of(broker)
+            assert asked(url) == []
             for number, step in enumerate(steps, 1):
                 broker.produce(TOPIC, step, "--key", "k")
                 time.sleep(PAUSE_S)
@@ -144,7 +168,9 @@ def test():
                     alertmanager.start()
                     daemon.wait_said("the Alertmanager takes alerts again", 30)
                     check_shown(alertmanager)
+                    check_asked(url, broker, daemon)
             daemon.wait_said("an alert is resolved", 30)
+            daemon.wait_until(lambda: not asked(url, alertname=ALERT), 30, "no alert any more")
             time.sleep(1)
             stop_within(daemon, 10)
         records = alerts_of(broker)

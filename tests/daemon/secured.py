@@ -21,7 +21,8 @@ from daemon_case import Daemon, refused, settings, write_config
 HASH = "$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2"  # bcrypt of the password
 EXIT_CONFIG = 78
 USER, PASSWORD = "ann", "correct horse"
-PATHS = ("/metrics", "/status", "/healthz", "/readyz", "/api/v1/rows", "/x")
+PATHS = ("/", "/page.js", "/metrics", "/status", "/healthz", "/readyz", "/api/v1/rows", "/api/v1/alerts",
+         "/x")
 
 
 class Nowhere:

@@ -1,5 +1,5 @@
-/* Goal: the shelf holds the newest row of each key, finds rows by the parts of their keys, sorted, and never
- * takes more than it may: the row that was published longest ago leaves first. */
+/* Goal: the shelf holds the newest row of each key, finds rows by the parts of their keys, their fields and
+ * their time, sorted, and never takes more than it may: the row published longest ago leaves first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,8 @@ static void finds_by_parts_of_the_key(void **state)
 	assert_found(shelf, (struct row_query){.id = "a/b%"}, "[{\"a/b%\":1}]\n");
 	assert_found(shelf, (struct row_query){.id = ""}, "[]\n");
 	assert_found(shelf, (struct row_query){.kind = "bucket", .id = "a"}, "[{\"a\":3},\n{\"a\":4}]\n");
-	assert_found(shelf, (struct row_query){"rolling", "event", "1h", "ad", "a"}, "[{\"a\":1}]\n");
+	assert_found(shelf, (struct row_query){.kind = "rolling", .basis = "event", .window = "1h",
+						.level = "ad", .id = "a"}, "[{\"a\":1}]\n");
 	assert_found(shelf, (struct row_query){.level = "ad", .window = "1h", .basis = "event"},
 		     "[{\"a\":1},\n{\"a/b%\":1},\n{\"b\":1}]\n");
 	row_shelf_destroy(shelf);
@@ -115,10 +116,38 @@ static void the_oldest_leaves_a_full_shelf(void **state)
 	row_shelf_destroy(shelf);
 }
 
+static void finds_by_fields_and_time(void **state)
+{
+	(void)state;
+	static const char hour[] = "{\"id\":\"a\",\"account\":\"x\",\"campaign\":\"c\",\"adset\":null,"
+				   "\"from_ms\":3600000,\"to_ms\":7200000,\"revision\":1}";
+	static const char next[] = "{\"id\":\"\\\"account\\\":\\\"x\\\"\",\"account\":\"y\\\"\","
+				   "\"campaign\":\"c\",\"adset\":\"s\","
+				   "\"from_ms\":7200000,\"to_ms\":10800000,\"revision\":1}";
+	char first[500], second[500], both[1000];
+	struct row_shelf *shelf = row_shelf_create(ROOMY);
+	row_shelf_open(shelf);
+	put(shelf, "bucket/event/1h/ad/a", hour);
+	put(shelf, "bucket/event/1h/ad/b", next);
+	snprintf(first, sizeof(first), "[%s]\n", hour);
+	snprintf(second, sizeof(second), "[%s]\n", next);
+	snprintf(both, sizeof(both), "[%s,\n%s]\n", hour, next);
+	assert_found(shelf, (struct row_query){.account = "x"}, first);
+	assert_found(shelf, (struct row_query){.account = "y\""}, second);
+	assert_found(shelf, (struct row_query){.account = "y"}, "[]\n");
+	assert_found(shelf, (struct row_query){.campaign = "c"}, both);
+	assert_found(shelf, (struct row_query){.campaign = "c", .adset = "s"}, second);
+	assert_found(shelf, (struct row_query){.from_ms = 3600001}, second);
+	assert_found(shelf, (struct row_query){.from_ms = 3600000, .to_ms = 7200000}, first);
+	assert_found(shelf, (struct row_query){.to_ms = 7199999}, "[]\n");
+	row_shelf_destroy(shelf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_by_parts_of_the_key),
+		cmocka_unit_test(finds_by_fields_and_time),
 		cmocka_unit_test(a_newer_row_takes_the_place_of_the_old),
 		cmocka_unit_test(what_is_closed_is_empty),
 		cmocka_unit_test(too_many_are_none),

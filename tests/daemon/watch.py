@@ -161,8 +161,32 @@ def check_rows(port, broker):
     found = kept_rows(port, level="campaign", id=one["id"], window="1h", basis="event", kind="rolling")
     assert list(found) == [one["key"]], found
     assert not kept_rows(port, level="campaign", id="nobody's")
+    check_filters(port, want)
     status, said = ask_json(port, "/api/v1/rows")
     assert len(want) > 10_000 and status == BAD_REQUEST and "more than 10000 rows" in said["error"], said
+
+
+def check_filters(port, want):
+    """By what is above a row and by time, as many as may be."""
+    parsed = [json.loads(line) for key, line in want.items() if key.startswith(("rolling/event/1h/ad/",
+                                                                                "bucket/event/1h/ad/"))]
+    one = next(row for row in parsed if row["kind"] == "bucket" and row["campaign"] and row["adset"])
+    scope = {"window": "1h", "basis": "event", "level": "ad"}
+    for fields in ({"account": one["account"]}, {"campaign": one["campaign"]}, {"adset": one["adset"]},
+                   {"account": one["account"], "campaign": "nobody's"}):
+        keys = {row["key"] for row in parsed if all(row[name] == fields[name] for name in fields)}
+        assert set(kept_rows(port, **scope, **fields)) == keys, fields
+    day_ms = 86_400_000
+    spans = {"from_ms": one["from_ms"], "to_ms": one["from_ms"] + day_ms}
+    keys = {row["key"] for row in parsed
+            if row["from_ms"] >= spans["from_ms"] and row["to_ms"] <= spans["to_ms"]}
+    assert set(kept_rows(port, **scope, **spans)) == keys and one["key"] in keys and len(keys) < len(parsed)
+    for wrong in ({"limit": 0}, {"limit": 10_001}, {"limit": "x"}, {"from_ms": "1h"}, {"to_ms": ""}):
+        status, said = ask_json(port, "/api/v1/rows", **wrong)
+        assert status == BAD_REQUEST and next(iter(wrong)) in said["error"], said
+    status, said = ask_json(port, "/api/v1/rows", limit=1, **scope)
+    assert status == BAD_REQUEST and "more than 1 rows" in said["error"], said
+    assert ask_json(port, "/api/v1/rows", limit=1, key="", level="ad", id="nobody's") == (200, [])
 
 
 def check_paths(port):
@@ -204,8 +228,9 @@ def check_two(port, config, folder, broker, daemon):
                     and sorted(status["merging"] for status in each) == [False, True] and each)
         each = second.wait_until(is_divided, 90, "two instances that share the tasks")
         ports = dict(zip((status["merging"] for status in each), (port, other_port)))
-        status, said = ask_json(ports[False], "/api/v1/rows", level="campaign")
-        assert status == UNAVAILABLE and "merging" in said["error"], said
+        for path in ("/api/v1/rows", "/api/v1/alerts"):
+            status, said = ask_json(ports[False], path, level="campaign")
+            assert status == UNAVAILABLE and "merging" in said["error"], said
         assert total(metrics(ports[False]), "ladderd_merging") == 0
         daemon.wait_until(lambda: ask(ports[True], "/api/v1/rows", level="campaign")[0] == 200, 30,
                           "rows of the merging instance")
@@ -290,7 +315,9 @@ def watch(folder, config, port, servers, want, counts):
         assert is_listening(daemon.process)
         wait_until(lambda: not is_ready(port), 5, "an answer of /readyz")
         assert any("Redis" in reason for reason in ask_json(port, "/readyz")[1]["reasons"])
-        assert ask_json(port, "/api/v1/rows")[0] == UNAVAILABLE
+        for path in ("/api/v1/rows", "/api/v1/alerts"):
+            status, said = ask_json(port, path)
+            assert status == UNAVAILABLE and "merging" in said["error"], said
         check_paths(port)
         check_in_use(config, port)
         redis.restart()
