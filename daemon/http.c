@@ -13,7 +13,7 @@
 #include "daemon/commands.h"
 
 enum { CONNECTION_MAX = 64, SILENT_S = 15, BACKLOG = 64, HOST_MAX = 256 };
-enum { ANSWER_BYTES_MAX = 64 << 20, PEM_BYTES_MAX = 1 << 20 };
+enum { ANSWER_BYTES_MAX = 64 << 20, SMALL_BYTES = 1 << 20, PEM_BYTES_MAX = 1 << 20 };
 
 struct http {
 	struct MHD_Daemon *server;
@@ -136,10 +136,16 @@ static void answer_request(struct http *http, const struct http_request *request
 		refuse(answer, MHD_HTTP_UNAUTHORIZED, "a name and its password are wanted\n");
 	else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		refuse(answer, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n");
-	else if (http->answer_bytes >= ANSWER_BYTES_MAX)
-		refuse(answer, MHD_HTTP_SERVICE_UNAVAILABLE, "too much is being answered: ask again later\n");
 	else
 		http->options.answer(http->options.ctx, request, answer);
+}
+
+/* An answer that is larger than all room there is goes alone. */
+static bool has_room(const struct http *http, const struct http_answer *answer)
+{
+	size_t bytes = answer->body.capacity;
+	return bytes <= SMALL_BYTES || http->answer_bytes == 0 ||
+	       http->answer_bytes + bytes <= ANSWER_BYTES_MAX;
 }
 
 /* Called once with the headers, then for every part of a body, which is passed over, then once more. */
@@ -156,8 +162,15 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 		return MHD_YES;
 	}
 	const struct http_request request = {connection, path};
-	struct http_answer answer = {MHD_HTTP_OK, "text/plain; charset=utf-8", NULL, {0}};
+	const struct http_answer nothing = {MHD_HTTP_OK, "text/plain; charset=utf-8", NULL, {0}};
+	struct http_answer answer = nothing;
 	answer_request(http, &request, method, &answer);
+	if (!has_room(http, &answer)) {
+		buffer_destroy(&answer.body);
+		answer = nothing;
+		refuse(&answer, MHD_HTTP_SERVICE_UNAVAILABLE,
+		       "others are still reading large answers: ask again later, or for less\n");
+	}
 	return send_answer(http, connection, &answer);
 }
 

@@ -5,8 +5,8 @@
  * show it in no frame, to load nothing from elsewhere and to run nothing that stands in the answer itself.
  *
  * Thread: one of its own, which calls the answerer and admit; requests are answered one after another. At
- * most 64 connections; others wait, and those that are silent for 15 s are closed. While answers of 64 MiB
- * and more are on their way to clients, others are answered with 503. */
+ * most 64 connections; others wait, and those that are silent for 15 s are closed. Where the answers that are
+ * on their way to clients would be more than 64 MiB with one of over 1 MiB, that one is 503 instead. */
 #ifndef LADDER_DAEMON_HTTP_H
 #define LADDER_DAEMON_HTTP_H
 

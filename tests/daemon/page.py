@@ -256,15 +256,44 @@ def check_alerts(browser):
     resolved = {**alert, "status": "resolved", "fingerprint": "2"}
     first = {**alert, "labels": {**alert["labels"], "severity": "critical"}, "fingerprint": "3",
              "annotations": {**notes, "summary": "nobody answers"}}
-    browser.run("window.genuineFetch = window.fetch;"
-                "const alerts = arguments[0];"
-                "window.fetch = (path, ...rest) => path.startsWith('/api/v1/alerts') ?"
-                " Promise.resolve(new Response(JSON.stringify(alerts))) : genuineFetch(path, ...rest)",
-                [alert, resolved, first])
+    answer_instead(browser, "/api/v1/alerts", 200, [alert, resolved, first])
     browser.wait(lambda: browser.texts("#alerts strong") == ["nobody answers", "nobody goes on"], "alerts")
     assert "<b>61 of 803</b>" in browser.find("#alerts").text
-    browser.run("window.fetch = window.genuineFetch")
+    answer_genuinely(browser)
     browser.wait(lambda: browser.texts("#alerts strong") == [own], "the genuine alert")
+
+
+def answer_instead(browser, begin, status, body):
+    """What is asked for with this beginning is answered so, until answer_genuinely."""
+    browser.run("const [begin, status, body] = arguments; window.genuineFetch ??= window.fetch;"
+                "window.fetch = (path, ...rest) => path.startsWith(begin) ?"
+                " Promise.resolve(new Response(body, {status})) : genuineFetch(path, ...rest)",
+                begin, status, json.dumps(body))
+
+
+def answer_genuinely(browser):
+    browser.run("window.fetch = window.genuineFetch")
+
+
+def check_refusals(browser, url):
+    """What cannot be had is told, and what can be is shown."""
+    with urllib.request.urlopen(url + "/status", timeout=20) as answer:
+        status = json.loads(answer.read())
+    answer_instead(browser, "/status", 200, {**status, "merging": False})
+    browser.wait(lambda: "look at the one that has partition 0" in browser.find("#notice").text, "a hint")
+    answer_instead(browser, "/api/v1/alerts", 503, {"error": "not yet"})
+    browser.wait(lambda: browser.texts("#alerts li") == ["Alerts are not judged yet."], "no judgement")
+    assert not browser.find("#notice").text and ladder(browser)["Conversation"][0] == "351"
+    label, = [each for each in browser.find_all("#compare-levels span") if each.text == "Ads"]
+    label.click()
+    browser.wait(lambda: "Steady video" in column(browser, 0), "the ads")
+    answer_instead(browser, "/api/v1/rows?limit=2000&kind=rolling&basis=cohort&window=24h&level=ad&", 400,
+                   {"error": "more than 2000 rows"})
+    browser.wait(lambda: "more than 2000 of them: choose a campaign" in browser.find("#compare-cut").text,
+                 "too many ads")
+    assert ladder(browser)["Conversation"][0] == "351"
+    answer_genuinely(browser)
+    browser.find_all("#compare-levels span")[0].click()
 
 
 def check_key(browser, url):
@@ -359,6 +388,7 @@ def look(browser, daemon, url, broker, folder):
     check_follows(browser, broker, folder)
     check_alerts(browser)
     check_key(browser, url)
+    check_refusals(browser, url)
     check_own(browser, url)
     if "--pictures" in sys.argv:
         take_pictures(browser, url)

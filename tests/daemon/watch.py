@@ -9,6 +9,7 @@ labels: sanitize threads"""
 import json
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -189,6 +190,22 @@ def check_filters(port, want):
     assert ask_json(port, "/api/v1/rows", limit=1, key="", level="ad", id="nobody's") == (200, [])
 
 
+def check_bounded(port):
+    """Those who ask for much and do not read do not fill the memory, and leave room for small answers."""
+    scope = {"kind": "bucket", "level": "ad"}
+    path = f"/api/v1/rows?{urllib.parse.urlencode(scope)}"
+    size = len(ask(port, "/api/v1/rows", **scope)[1])
+    assert size > 5_000_000, size
+    lazy = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 + (64 << 20) // size)]
+    for one in lazy:
+        one.sendall(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    wait_until(lambda: ask(port, "/api/v1/rows", **scope)[0] == UNAVAILABLE, 10, "no room any more")
+    assert ask(port, "/healthz")[0] == 200
+    for one in lazy:
+        one.close()
+    wait_until(lambda: ask(port, "/api/v1/rows", **scope)[0] == 200, 10, "room again")
+
+
 def check_paths(port):
     assert ask(port, "/healthz")[:2] == (200, b"ok\n")
     status, said = ask_json(port, "/nothing")
@@ -328,6 +345,7 @@ def watch(folder, config, port, servers, want, counts):
         check_events(port, counts)
         check_whole(port, check_offsets(port, broker))
         check_rows(port, broker)
+        check_bounded(port)
         print("numbers and rows are right", flush=True)
         check_outages(port, broker, redis, daemon)
         print("outages are told", flush=True)
