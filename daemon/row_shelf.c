@@ -231,12 +231,17 @@ static bool is_key_wanted(const struct wanted *wanted, struct slice key)
 	return true;
 }
 
-/* Every row has both, and both are followed by more. */
+/* Every row has both times, and both are followed by more. */
 static int64_t number_of(struct slice json, const char *name)
 {
 	const char *at = memmem(json.data, json.len, name, strlen(name));
 	CHECK(at);
-	return strtoll(at + strlen(name), NULL, 10);
+	at += strlen(name);
+	bool is_negative = *at == '-';
+	int64_t number = 0;
+	for (at += is_negative; *at >= '0' && *at <= '9'; at++)
+		number = number * 10 + (*at - '0');
+	return is_negative ? -number : number;
 }
 
 static bool is_wanted(const struct wanted *wanted, const struct shelf_row *row)
