@@ -37,6 +37,7 @@ static size_t list_topics(const struct load *load, struct topic_use *uses)
 		{config->kafka.outputs.alerts, "kafka.outputs.alerts", {0, 0}},
 		{config->kafka.outputs.dead, "kafka.outputs.dead", {0, 0}},
 		{config->kafka.outputs.exchange, "kafka.outputs.exchange", {0, 0}},
+		{config->kafka.outputs.shuffle, "kafka.outputs.shuffle", {0, 0}},
 		{config->kafka.outputs.erased, "kafka.outputs.erased", {0, 0}},
 	};
 	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
@@ -59,7 +60,7 @@ static void add_topic_problem(struct load *load, const struct topic_use *a, cons
 
 static void check_topics(struct load *load)
 {
-	struct topic_use uses[INPUT_COUNT_MAX + 6];
+	struct topic_use uses[INPUT_COUNT_MAX + 7];
 	size_t count = list_topics(load, uses);
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < i; j++) {

@@ -13,10 +13,12 @@
 
 #include "config/problems.h"
 #include "core/base/check.h"
+#include "core/base/partition.h"
 #include "core/model/options.h"
 
 enum config_clock { CONFIG_CLOCK_WALL, CONFIG_CLOCK_EVENT };
 enum config_format { CONFIG_FORMAT_LADDER };
+enum config_key { CONFIG_KEY_USER, CONFIG_KEY_CLICK_ID, CONFIG_KEY_NONE };
 enum config_on_gap { CONFIG_ON_GAP_STOP, CONFIG_ON_GAP_SKIP };
 enum config_dead_letters { CONFIG_DEAD_LETTERS_KEEP, CONFIG_DEAD_LETTERS_REDACT };
 
@@ -75,6 +77,15 @@ must_check struct config *config_load(const char *path, enum config_need need,
 /* The same from text; an empty one gives the defaults. problems->file is what the caller set. */
 must_check struct config *config_load_text(struct slice yaml, enum config_need need,
 					   struct config_problems *problems);
+
+/* Whether events may lie in other partitions than their people, and the partitioners that say where people
+ * and clicks are kept. */
+struct config_shuffle {
+	bool is_on;
+	enum partitioner users;
+	enum partitioner clicks;
+};
+struct config_shuffle config_shuffle(const struct config *config);
 
 /* NULL is allowed. */
 void config_destroy(struct config *config);

@@ -167,6 +167,28 @@ struct config *config_load(const char *path, enum config_need need, struct confi
 	return config;
 }
 
+static const struct config_input *first_keyed_by(const struct config_inputs *inputs, enum config_key key)
+{
+	for (size_t i = 0; i < inputs->count; i++)
+		if (inputs->items[i].key == key)
+			return &inputs->items[i];
+	return NULL;
+}
+
+struct config_shuffle config_shuffle(const struct config *config)
+{
+	const struct config_inputs *inputs = &config->kafka.inputs;
+	const struct config_input *user = first_keyed_by(inputs, CONFIG_KEY_USER);
+	const struct config_input *click = first_keyed_by(inputs, CONFIG_KEY_CLICK_ID);
+	struct config_shuffle shuffle = {.users = user ? (enum partitioner)user->partitioner
+						       : PARTITIONER_MURMUR2};
+	shuffle.clicks = click ? (enum partitioner)click->partitioner : shuffle.users;
+	for (size_t i = 0; i < inputs->count; i++)
+		shuffle.is_on |= inputs->items[i].key != CONFIG_KEY_USER ||
+				 inputs->items[i].partitioner != shuffle.users;
+	return shuffle;
+}
+
 void config_destroy(struct config *config)
 {
 	if (!config)
