@@ -40,6 +40,7 @@ void task_destroy(struct task *task)
 	}
 	free(task->ads);
 	join_destroy(&task->join);
+	abroad_destroy(&task->abroad);
 	series_table_destroy(&task->series);
 	people_destroy(task->people);
 	step_list_destroy(&task->steps);
@@ -135,21 +136,33 @@ static bool is_late(const struct task *task, const struct event *event)
 	return task->aligned_ms != TIME_NONE && event->ts_ms < task->aligned_ms - task->options->lateness_ms;
 }
 
-/* All that does not need the event's person. False: he is needed, and the event stands in the batch. */
-static bool begin_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
-			int64_t wall_ms, struct verdict *verdict)
+void task_set_place(struct task *task, const struct task_place *place,
+		    void (*send)(void *ctx, uint32_t task, struct slice note), void *ctx)
 {
-	*verdict = (struct verdict){CLASS_IGNORED, REASON_COUNT};
-	if (!(type_mask >> event->type & 1))
-		return true;
-	verdict->class = CLASS_REJECTED;
-	if (event_is_rejected(task->options, event, wall_ms, &verdict->reason))
-		return true;
-	verdict->reason = REASON_COUNT;
-	verdict->class = CLASS_LATE;
-	note_time(task, input, event->ts_ms);
-	if (is_late(task, event))
-		return true;
+	task->place = *place;
+	task->abroad.task = place->task;
+	task->abroad.send = send;
+	task->abroad.ctx = ctx;
+	task->join.abroad = &task->abroad;
+}
+
+static uint32_t click_home(const struct task_place *place, const struct event *event)
+{
+	return partition_of_key(place->clicks, event->click_id, place->task_count);
+}
+
+uint32_t task_home(const struct task_place *place, const struct event *event)
+{
+	if (event->type == EVENT_SPEND)
+		return partition_of_key(place->users, event->ad, place->task_count);
+	if (event->user.len == 0)
+		return click_home(place, event);
+	return partition_of_key(place->users, event->user, place->task_count);
+}
+
+/* What is left to do where it belongs here. False: its person is needed, and it stands in the batch. */
+static bool begin_here(struct task *task, size_t input, const struct event *event, struct verdict *verdict)
+{
 	uint32_t series = note_ad(task, event);
 	if (event->type == EVENT_SPEND) {
 		window_advance(&task->window, task->max_ms);
@@ -163,14 +176,44 @@ static bool begin_event(struct task *task, size_t input, const struct event *eve
 		verdict->class = CLASS_IGNORED;
 		return true;
 	}
+	if (task->place.task_count && event->click_id.len)
+		entry->event.home = click_home(&task->place, event);
 	join_prefetch(&task->join, &entry->event);
 	entry->cause_ms = task->max_ms;
 	entry->input = (uint32_t)input;
 	return false;
 }
 
+/* All that does not need the event's person. False: he is needed, and the event stands in the batch. */
+static bool begin_event(struct task *task, size_t input, const struct event *event, unsigned type_mask,
+			int64_t wall_ms, struct verdict *verdict)
+{
+	*verdict = (struct verdict){CLASS_IGNORED, REASON_COUNT, 0};
+	if (!(type_mask >> event->type & 1))
+		return true;
+	verdict->class = CLASS_REJECTED;
+	if (event_is_rejected(task->options, event, wall_ms, &verdict->reason))
+		return true;
+	verdict->reason = REASON_COUNT;
+	verdict->class = CLASS_LATE;
+	note_time(task, input, event->ts_ms);
+	if (is_late(task, event))
+		return true;
+	if (task->place.task_count) {
+		verdict->class = CLASS_FORWARDED;
+		verdict->task = task_home(&task->place, event);
+		if (verdict->task != task->place.task)
+			return true;
+	}
+	return begin_here(task, input, event, verdict);
+}
+
 static void count_verdict(struct task *task, size_t input, const struct verdict *verdict)
 {
+	if (verdict->class == CLASS_FORWARDED) {
+		task->inputs[input].forwarded++;
+		return;
+	}
 	task->inputs[input].classes[verdict->class]++;
 	if (verdict->class == CLASS_REJECTED)
 		task->inputs[input].reasons[verdict->reason]++;
@@ -186,6 +229,36 @@ bool task_add(struct task *task, size_t input, const struct event *event, unsign
 	return true;
 }
 
+bool task_add_received(struct task *task, size_t input, size_t by, const struct event *event,
+		       struct verdict *verdict)
+{
+	CHECK(task->batch_count < TASK_BATCH_MAX);
+	*verdict = (struct verdict){CLASS_IGNORED, REASON_COUNT, 0};
+	task->inputs[input].received++;
+	note_time(task, by, event->ts_ms);
+	if (!begin_here(task, input, event, verdict))
+		return false;
+	count_verdict(task, input, verdict);
+	return true;
+}
+
+bool task_take_note(struct task *task, size_t by, struct slice note, int64_t sent_ms)
+{
+	struct key128 person;
+	int64_t claim_ms;
+	CHECK(task->batch_count == 0 && task->join.abroad);
+	if (sent_ms < 0 || !abroad_read_claim(note, &person, &claim_ms))
+		return false;
+	note_time(task, by, sent_ms);
+	if (erased_covers(task->erased, person, claim_ms))
+		return true;
+	task->steps.count = 0;
+	bool is_sound = abroad_take(&task->join, note, safe_ms(task), &task->steps);
+	window_advance(&task->window, task->max_ms);
+	window_apply(&task->window, &task->steps, task->max_ms);
+	return is_sound;
+}
+
 void task_join(struct task *task, struct verdict *verdicts)
 {
 	static const enum verdict_class classes[] = {
@@ -199,7 +272,7 @@ void task_join(struct task *task, struct verdict *verdicts)
 	for (size_t i = 0; i < count; i++) {
 		struct task_entry *entry = &task->batch[i];
 		enum verdict_class class = classes[join_take(&task->join, &entry->event, &task->steps)];
-		verdicts[i] = (struct verdict){class, REASON_COUNT};
+		verdicts[i] = (struct verdict){class, REASON_COUNT, 0};
 		task->inputs[entry->input].classes[class]++;
 		entry->step_end = task->steps.count;
 	}

@@ -8,25 +8,47 @@
 #ifndef LADDER_PIPELINE_H
 #define LADDER_PIPELINE_H
 
-#include "core/join/join.h"
+#include "core/base/partition.h"
+#include "core/join/abroad.h"
 #include "core/publish/merger.h"
 #include "core/state/names.h"
 #include "core/state/reports.h"
 #include "core/window/window.h"
 
 /* The classes of spec section 7, in which every decoded event ends. */
-enum verdict_class { CLASS_APPLIED, CLASS_DUPLICATE, CLASS_LATE, CLASS_REJECTED, CLASS_IGNORED, CLASS_COUNT };
+enum verdict_class {
+	CLASS_APPLIED,
+	CLASS_DUPLICATE,
+	CLASS_LATE,
+	CLASS_REJECTED,
+	CLASS_IGNORED,
+	CLASS_COUNT,
+	CLASS_FORWARDED = CLASS_COUNT /* none of them: it ends in another task, and is to be sent there */
+};
 
 const char *class_name(enum verdict_class class);
 
+/* Of one input in one task. What another task read and forwarded is counted in a class here, as if it had
+ * been read here: events decoded here = the sum of the classes + forwarded - received. */
 struct counts {
 	uint64_t classes[CLASS_COUNT];
 	uint64_t reasons[REASON_COUNT];
+	uint64_t forwarded; /* to other tasks */
+	uint64_t received;  /* from them */
 };
 
 struct verdict {
 	enum verdict_class class;
 	enum reason reason; /* of CLASS_REJECTED */
+	uint32_t task;      /* of CLASS_FORWARDED */
+};
+
+/* Which task this is, of how many, where events may be read in others than their people's. */
+struct task_place {
+	uint32_t task;
+	uint32_t task_count; /* 0: every event is read where it belongs */
+	enum partitioner users;
+	enum partitioner clicks;
 };
 
 /* What a task knows of an ad beside its numbers. */
@@ -73,6 +95,8 @@ struct task {
 	const struct erased *erased; /* borrowed; NULL: nobody */
 	struct people *people;
 	struct series_table series;
+	struct task_place place;
+	struct abroad abroad; /* used with a place */
 	struct join join;
 	struct window window;
 	struct step_list steps;
@@ -119,6 +143,20 @@ size_t task_flush(struct task *task, struct verdict *verdicts);
 /* Its two halves, for those who measure them. */
 void task_join(struct task *task, struct verdict *verdicts);
 void task_window(struct task *task);
+
+/* From now on events of people of other tasks are CLASS_FORWARDED, and notes about clicks go to other tasks
+ * by `send`, from within task_flush and task_take_note. To be called before the first event. */
+void task_set_place(struct task *task, const struct task_place *place,
+		    void (*send)(void *ctx, uint32_t task, struct slice note), void *ctx);
+/* Where an event belongs: with its user; without one, with its click; spend with its ad. */
+uint32_t task_home(const struct task_place *place, const struct event *event);
+
+/* task_add of an event that another task judged and forwarded. It was read in `input` there, and has come
+ * here by the input `by`. */
+bool task_add_received(struct task *task, size_t input, size_t by, const struct event *event,
+		       struct verdict *verdict);
+/* A note about a click, sent by another task when its greatest ts was sent_ms. False: it is none. */
+must_check bool task_take_note(struct task *task, size_t by, struct slice note, int64_t sent_ms);
 
 /* How far the other inputs have been read, in event time, while one is: INT64_MAX where they have nothing
  * more. Events are late as if all inputs had been read side by side, so a backlog in one makes nothing

@@ -104,6 +104,8 @@ static void put_counts(struct buffer *out, const struct counts *counts)
 		buffer_put_unsigned(out, counts->classes[i]);
 	for (int i = 0; i < REASON_COUNT; i++)
 		buffer_put_unsigned(out, counts->reasons[i]);
+	buffer_put_unsigned(out, counts->forwarded);
+	buffer_put_unsigned(out, counts->received);
 }
 
 static void get_counts(struct reader *reader, struct counts *counts)
@@ -112,6 +114,8 @@ static void get_counts(struct reader *reader, struct counts *counts)
 		counts->classes[i] = reader_unsigned(reader);
 	for (int i = 0; i < REASON_COUNT; i++)
 		counts->reasons[i] = reader_unsigned(reader);
+	counts->forwarded = reader_unsigned(reader);
+	counts->received = reader_unsigned(reader);
 }
 
 static void say_rest(struct task *task)

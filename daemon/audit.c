@@ -213,7 +213,7 @@ static void show_difference(void *ctx, struct slice key, struct slice field, str
 static void compute_rows(struct audit *audit, const unsigned char identity_key[16])
 {
 	struct merger *merger = merger_create(&audit->config->options, diagnose);
-	struct counts counts = {{0}, {0}};
+	struct counts counts = {.classes = {0}};
 	uint64_t frozen_count = 0;
 	replay_fold(&audit->gather, 1, audit->config->workers, audit->config, identity_key, merger, &counts,
 		    &frozen_count);

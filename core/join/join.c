@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "core/join/join_private.h"
+
 enum { DOMAIN_USER = 'u', DOMAIN_CLICK = 'c' };
 
 void join_create(struct join *join, const struct options *options, const unsigned char identity_key[16],
@@ -510,10 +512,14 @@ enum join_class join_take(struct join *join, const struct join_event *event, str
 	struct key128 key = is_click ? event->click : event->user;
 	struct claim claim;
 	struct slice claim_id;
-	if (!is_click && event->fact.click)
+	if (!is_click && event->fact.click && !join->abroad)
 		claim_click(join, event, out);
+	else if (!is_click && event->fact.click)
+		abroad_claim(join, event, out);
 	const struct blob_header *blob = find(join, key);
 	if (is_click && blob && blob_claim(blob, &claim, &claim_id)) {
+		if (claim.abroad)
+			return abroad_hold(join, event);
 		key = claim.person;
 		blob = find(join, key);
 		is_click = false;
@@ -522,6 +528,42 @@ enum join_class join_take(struct join *join, const struct join_event *event, str
 		return take_slowly(join, key, event, is_click, out);
 	append(join, key, blob, event, out);
 	return JOIN_APPLIED;
+}
+
+void join_claim_click(struct join *join, const struct join_event *event, struct step_list *out)
+{
+	claim_click(join, event, out);
+}
+
+enum join_class join_add_fact(struct join *join, struct person *person, const struct fact *fact,
+			      struct slice id, struct step_list *out)
+{
+	return add_fact(join, person, fact, id, out);
+}
+
+void join_add_old_click(struct join *join, struct person *to, const struct fact *fact, struct step_list *out)
+{
+	add_old_click(join, to, fact, out);
+}
+
+void join_move_facts(struct join *join, struct key128 click, struct step_list *out)
+{
+	move_facts(join, short_click(click), out);
+}
+
+void join_load(struct join *join, struct person *person, struct key128 key)
+{
+	load(join, person, key);
+}
+
+void join_store(struct join *join, const struct person *person)
+{
+	store(join, person);
+}
+
+uint64_t join_short_click(struct key128 click)
+{
+	return short_click(click);
 }
 
 /* The prefix stands for its people only: where each series last heard of him. */
@@ -554,6 +596,8 @@ void join_steps_of_person(struct join *join, struct slice blob, struct step_list
 {
 	struct fold_context ctx = fold_context(join);
 	CHECK(person_load(&join->person, blob));
+	if (join->person.claim.abroad)
+		return;
 	push_prefix_people(join, &join->person.prefix, out);
 	ladder_copy(&join->scratch, &join->person.prefix);
 	for (size_t i = 0; i < join->person.fact_count; i++)

@@ -8,7 +8,8 @@
  * into the prefix for good, but for the newest few. What comes for a place that is folded over is late.
  *
  * A click id that came without a user is a person of its own, and remembers the claim with the
- * smallest (ts, id). Its facts move to whoever claims it, and on when a smaller claim comes.
+ * smallest (ts, id). Its facts move to whoever claims it, and on when a smaller claim comes; also to
+ * another task (abroad.h).
  *
  * Limits. A fact that moves to a claimant who has folded over its place stays whose it was; but a click
  * becomes known to him, for what he does from then on. Of what is folded no id is kept: an event before
@@ -33,6 +34,7 @@ struct join_event {
 	struct key128 click; /* zero without one */
 	struct slice id;     /* borrowed from the event */
 	uint32_t tie;        /* claim_tie, of an event with both */
+	uint32_t home;       /* the click's task, where claims go abroad */
 	int64_t safe_ms;     /* facts before it need not be kept in tails: no event older than it will come */
 };
 
@@ -43,6 +45,8 @@ struct organic_memory {
 	size_t account_len; /* 0: none */
 	uint32_t series;
 };
+
+struct abroad;
 
 struct join {
 	const struct options *options;
@@ -58,6 +62,7 @@ struct join {
 	struct step_list after;
 	struct buffer blob;
 	struct organic_memory organic[ORGANIC_MEMORY_COUNT];
+	struct abroad *abroad; /* borrowed; NULL: every click has its events and claimants in this task */
 };
 
 /* `people` and `series` are borrowed. */

@@ -131,7 +131,8 @@ int fact_compare_content(const struct fact *a, const struct series_table *a_tabl
 struct claim {
 	struct key128 person;
 	int64_t time_ms; /* TIME_NONE while nobody claims */
-	uint32_t id_len;
+	uint16_t id_len;
+	uint16_t abroad; /* 0: a person of this task; else one of the task of this number and 1 */
 	uint32_t tie;    /* claim_tie of the user */
 };
 

@@ -4,12 +4,13 @@ struct rare_claim {
 	struct key128 person;
 	int64_t time_ms;
 	uint32_t tie;
-	uint32_t id_len;
+	uint16_t id_len;
+	uint16_t abroad;
 };
 
 static void put_claim(const struct claim *claim, struct slice id, struct buffer *out)
 {
-	struct rare_claim rare = {claim->person, claim->time_ms, claim->tie, (uint32_t)id.len};
+	struct rare_claim rare = {claim->person, claim->time_ms, claim->tie, (uint16_t)id.len, claim->abroad};
 	buffer_put(out, &rare, sizeof(rare));
 	buffer_put(out, id.data, id.len);
 }
@@ -79,7 +80,7 @@ struct slice get_claim(struct reader *reader, struct claim *claim)
 {
 	struct rare_claim rare = {.id_len = 0};
 	get_bytes(reader, &rare, sizeof(rare));
-	*claim = (struct claim){rare.person, rare.time_ms, rare.id_len, rare.tie};
+	*claim = (struct claim){rare.person, rare.time_ms, rare.id_len, rare.abroad, rare.tie};
 	return reader_bytes(reader, rare.id_len);
 }
 
