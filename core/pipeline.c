@@ -141,6 +141,7 @@ void task_set_place(struct task *task, const struct task_place *place,
 {
 	task->place = *place;
 	task->abroad.task = place->task;
+	task->abroad.task_count = place->task_count;
 	task->abroad.send = send;
 	task->abroad.ctx = ctx;
 	task->join.abroad = &task->abroad;

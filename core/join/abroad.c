@@ -76,7 +76,7 @@ static bool get_head(struct reader *reader, struct note *note)
 	note->claim.id_len = (uint16_t)note->claim_id.len;
 	note->fact_count = reader_unsigned(reader);
 	return !reader->failed && note->claim_id.len && note->claim_id.len <= UINT16_MAX &&
-	       note->claim.time_ms >= 0 && note->claim_task < UINT16_MAX;
+	       note->claim.time_ms >= 0 && note->claim_task < UINT16_MAX - 1;
 }
 
 static struct slice id_of(const struct join *join, uint32_t series)
@@ -131,6 +131,8 @@ static bool get_fact(struct join *join, struct reader *reader, struct key128 cli
 static void say(struct join *join, uint32_t task, const struct note *note, struct slice facts)
 {
 	struct abroad *abroad = join->abroad;
+	if (task >= abroad->task_count) /* of a stored page that was tampered with */
+		return;
 	abroad->note.len = 0;
 	put_head(&abroad->note, note);
 	buffer_put(&abroad->note, facts.data, facts.len);

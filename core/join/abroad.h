@@ -25,6 +25,7 @@
 
 struct abroad {
 	uint32_t task; /* this one */
+	uint32_t task_count;
 	void (*send)(void *ctx, uint32_t task, struct slice note); /* from within join_take and abroad_take */
 	void *ctx;
 	struct step_list uncounted;

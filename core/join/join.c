@@ -518,7 +518,7 @@ enum join_class join_take(struct join *join, const struct join_event *event, str
 		abroad_claim(join, event, out);
 	const struct blob_header *blob = find(join, key);
 	if (is_click && blob && blob_claim(blob, &claim, &claim_id)) {
-		if (claim.abroad)
+		if (claim.abroad && join->abroad)
 			return abroad_hold(join, event);
 		key = claim.person;
 		blob = find(join, key);
