@@ -78,14 +78,18 @@ must_check struct config *config_load(const char *path, enum config_need need,
 must_check struct config *config_load_text(struct slice yaml, enum config_need need,
 					   struct config_problems *problems);
 
-/* Whether events may lie in other partitions than their people, and the partitioners that say where people
- * and clicks are kept. */
+/* Whether events may lie in other partitions than their people, and the partitioners that say where
+ * people and clicks are kept. */
 struct config_shuffle {
 	bool is_on;
 	enum partitioner users;
 	enum partitioner clicks;
 };
 struct config_shuffle config_shuffle(const struct config *config);
+
+/* The topics that tasks read: the inputs, and behind them the shuffle topic where it is on. */
+size_t config_read_count(const struct config *config);
+const char *config_read_topic(const struct config *config, size_t number);
 
 /* NULL is allowed. */
 void config_destroy(struct config *config);

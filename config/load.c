@@ -189,6 +189,17 @@ struct config_shuffle config_shuffle(const struct config *config)
 	return shuffle;
 }
 
+size_t config_read_count(const struct config *config)
+{
+	return config->kafka.inputs.count + config_shuffle(config).is_on;
+}
+
+const char *config_read_topic(const struct config *config, size_t number)
+{
+	const struct config_inputs *inputs = &config->kafka.inputs;
+	return number < inputs->count ? inputs->items[number].topic : config->kafka.outputs.shuffle;
+}
+
 void config_destroy(struct config *config)
 {
 	if (!config)

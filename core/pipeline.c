@@ -320,6 +320,12 @@ void task_count_rejected(struct task *task, size_t input, enum reason reason)
 	task->inputs[input].reasons[reason]++;
 }
 
+void task_refuse_forward(struct task *task, size_t input, enum reason reason)
+{
+	task->inputs[input].forwarded--;
+	task_count_rejected(task, input, reason);
+}
+
 void task_advance(struct task *task, int64_t now_ms)
 {
 	window_advance(&task->window, now_ms);

@@ -148,6 +148,8 @@ void task_window(struct task *task);
  * by `send`, from within task_flush and task_take_note. To be called before the first event. */
 void task_set_place(struct task *task, const struct task_place *place,
 		    void (*send)(void *ctx, uint32_t task, struct slice note), void *ctx);
+/* An event that was CLASS_FORWARDED just now cannot be sent: it ends here, rejected. */
+void task_refuse_forward(struct task *task, size_t input, enum reason reason);
 /* Where an event belongs: with its user; without one, with its click; spend with its ad. */
 uint32_t task_home(const struct task_place *place, const struct event *event);
 

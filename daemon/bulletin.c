@@ -153,6 +153,14 @@ void bulletin_put_dead(struct bulletin *bulletin, const struct dead_letter *lett
 	buffer_put_text(&bulletin->notes, letter->headers);
 }
 
+void bulletin_put_forward(struct bulletin *bulletin, const struct forward *forward)
+{
+	buffer_put_unsigned(&bulletin->notes, NOTE_FORWARD);
+	buffer_put_unsigned(&bulletin->notes, forward->sequence);
+	buffer_put_unsigned(&bulletin->notes, forward->task);
+	buffer_put_text(&bulletin->notes, forward->value);
+}
+
 static void read_names(struct reader *reader, const struct bulletin_reader *to)
 {
 	struct slice ad = reader_text(reader);
@@ -233,6 +241,15 @@ static void read_dead(struct reader *reader, const struct bulletin_reader *to)
 		to->dead(to->ctx, &letter);
 }
 
+static void read_forward(struct reader *reader, const struct bulletin_reader *to)
+{
+	struct forward forward = {.sequence = reader_unsigned(reader)};
+	forward.task = (uint32_t)reader_unsigned(reader);
+	forward.value = reader_text(reader);
+	if (!reader->failed)
+		to->forward(to->ctx, &forward);
+}
+
 static void read_parents(struct reader *reader, const struct bulletin_reader *to)
 {
 	struct slice ad = reader_text(reader);
@@ -297,6 +314,9 @@ static void read_note(struct reader *reader, size_t window_count, const struct b
 		return;
 	case NOTE_DEAD:
 		read_dead(reader, to);
+		return;
+	case NOTE_FORWARD:
+		read_forward(reader, to);
 		return;
 	case NOTE_PARENTS:
 		read_parents(reader, to);

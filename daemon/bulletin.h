@@ -17,6 +17,7 @@ enum note_kind {
 	NOTE_SPAN,      /* level, organic, id, day, from, to, people, pane or none */
 	NOTE_CAUGHT_UP, /* the task has read up to where the log ended when it was taken over */
 	NOTE_DEAD,      /* struct dead_letter */
+	NOTE_FORWARD,   /* struct forward */
 	NOTE_PARENTS,   /* to a worker: ad, parents */
 	NOTE_ACTIVITY,  /* input, events that it brought since the last such note */
 	NOTE_COVERED,   /* wall clock since when rows are out that the task may not know, or TIME_NONE */
@@ -63,6 +64,14 @@ void dead_letter_put_header(struct buffer *headers, struct slice name, struct sl
 void dead_letter_get_header(struct reader *headers, struct slice *name, struct slice *value);
 void bulletin_put_dead(struct bulletin *bulletin, const struct dead_letter *letter);
 
+/* A record of the shuffle topic (shuffle.h) for another task. Its value is borrowed. */
+struct forward {
+	uint64_t sequence; /* of the worker, growing by 1 */
+	uint32_t task;
+	struct slice value;
+};
+void bulletin_put_forward(struct bulletin *bulletin, const struct forward *forward);
+
 /* Hands every note to its call. A reader sets the calls of those kinds that its bulletins hold. */
 struct bulletin_reader {
 	void (*task)(void *ctx, uint32_t task, uint64_t term);
@@ -74,6 +83,7 @@ struct bulletin_reader {
 		     const struct pane *pane, int64_t people);
 	void (*mark)(void *ctx, enum note_kind kind);
 	void (*dead)(void *ctx, const struct dead_letter *letter);
+	void (*forward)(void *ctx, const struct forward *forward);
 	void (*parents)(void *ctx, struct slice ad, const struct parents *parents);
 	void (*confirmed)(void *ctx, int64_t position_ms);
 	void (*activity)(void *ctx, size_t input, uint64_t event_count);

@@ -152,6 +152,8 @@ static void check_kafka(struct check *check)
 			check_together(check, admin, topics, inputs->count);
 		for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
 			check_output(check, admin, outputs[i]);
+		if (config_shuffle(check->config).is_on)
+			check_output(check, admin, check->config->kafka.outputs.shuffle);
 	}
 	kafka_admin_destroy(admin);
 }

@@ -1,5 +1,5 @@
-/* Kafka out: the one producer, which sends rows, alerts and dead letters. Design decision 4, spec section
- * 6.2.
+/* Kafka out: a producer: the one which sends rows, alerts and dead letters, and that of what is forwarded
+ * (forwards.h). Design decision 4, spec section 6.2.
  *
  * Idempotent, acknowledged by all replicas, tried until delivered: rows of a key arrive in the order
  * sent, and a broker that is away only makes them wait. The queue is bounded; when it is full, send says
@@ -41,6 +41,9 @@ struct kafka_out_options {
 	struct kafka_connection connection;
 	const char *const *topics; /* by number */
 	size_t topic_count;
+	/* Of one partition nothing is delivered behind what was refused: then all that is under way is
+	 * reported as not delivered. And records wait for others to go with for 5 ms at most, not 50. */
+	bool is_gapless;
 	size_t queue_records;      /* 1 to 10,000,000 */
 	size_t queue_bytes;        /* 1 MiB to 2 GiB */
 	kafka_report_callback *report;
@@ -76,9 +79,9 @@ must_check enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, s
 					  struct slice value, const struct kafka_header *headers,
 					  size_t header_count, void *token);
 
-/* The same into one partition, without key or headers; the report's token is NULL. */
+/* The same into one partition, without key or headers. */
 must_check enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition,
-					     struct slice value);
+					     struct slice value, void *token);
 
 /* Reports what has been delivered or refused; waits for at most wait_ms for something. Where the
  * producer's session with the brokers cannot go on, it is opened anew, and what was under way is reported

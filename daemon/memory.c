@@ -8,6 +8,7 @@
 
 #include "daemon/bulletin.h"
 #include "daemon/exchange.h"
+#include "daemon/forwards.h"
 #include "daemon/publisher.h"
 
 static const uint64_t MIB = 1 << 20;
@@ -34,6 +35,8 @@ static void plan_buffers(const struct config *config, size_t worker_count, size_
 			      partition_count * (uint64_t)config->limits.record_bytes + plan->queue_bytes +
 			      plan->queue_records * RECORD_BYTES + EXCHANGE_PREFETCH_BYTES +
 			      2 * RECALL_PREFETCH_BYTES;
+	if (config_shuffle(config).is_on)
+		plan->buffers_bytes += FORWARDS_QUEUE_BYTES + FORWARDS_QUEUE_RECORDS * RECORD_BYTES;
 }
 
 bool memory_plan(const struct config *config, size_t worker_count, size_t partition_count,

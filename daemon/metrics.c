@@ -166,8 +166,7 @@ static void put_head(struct page *page)
 /* Topics, classes, reasons and versions have no characters that would need an escape. */
 static void put_labels(struct page *page, const struct metric_at *at)
 {
-	const struct config_inputs *inputs = &at->view->config->kafka.inputs;
-	const char *topic = inputs->items[at->input_number].topic;
+	const char *topic = config_read_topic(at->view->config, at->input_number);
 	char labels[512];
 	switch (page->metric->scope) {
 	case ONE:

@@ -30,6 +30,17 @@ static void report(void *ctx, const struct kafka_report *report)
 	}
 }
 
+/* Only where something is to be forwarded. */
+static bool create_forwards(struct publisher *publisher, const struct publisher_options *options,
+			    struct kafka_error *error)
+{
+	if (!config_shuffle(options->config).is_on)
+		return true;
+	publisher->forwards = forwards_create(options->worker_count, options->config->kafka.outputs.shuffle,
+					      &options->connection, error);
+	return publisher->forwards != NULL;
+}
+
 struct publisher *publisher_create(const struct publisher_options *options, struct kafka_error *error)
 {
 	struct publisher *publisher = calloc(1, sizeof(*publisher));
@@ -63,8 +74,10 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 		.report = report,
 		.ctx = publisher,
 	}, error);
-	if (!publisher->out || !far_create(publisher, &options->connection, error)) {
+	if (!publisher->out || !create_forwards(publisher, options, error) ||
+	    !far_create(publisher, &options->connection, error)) {
 		alertmanager_destroy(publisher->alertmanager);
+		forwards_destroy(publisher->forwards);
 		kafka_out_destroy(publisher->out);
 		free(publisher);
 		return NULL;
@@ -95,6 +108,7 @@ void publisher_destroy(struct publisher *publisher)
 	far_destroy(publisher);
 	alertmanager_destroy(publisher->alertmanager);
 	kafka_out_destroy(publisher->out);
+	forwards_destroy(publisher->forwards);
 	dead_letters_destroy(publisher->dead);
 	if (publisher->loop)
 		loop_destroy(publisher->loop);
@@ -185,7 +199,7 @@ static void pass_covered(void *ctx, int64_t since_ms)
 	(void)ctx, (void)since_ms;
 }
 
-/* Only a worker of this instance sends any. */
+/* These two only a worker of this instance sends. */
 static void take_dead(void *ctx, const struct dead_letter *letter)
 {
 	struct publisher *publisher = ctx;
@@ -194,11 +208,19 @@ static void take_dead(void *ctx, const struct dead_letter *letter)
 				 letter);
 }
 
+static void take_forward(void *ctx, const struct forward *forward)
+{
+	struct publisher *publisher = ctx;
+	if (publisher->reading && publisher->forwards)
+		forwards_put(publisher->forwards, (size_t)(publisher->reading - publisher->channels),
+			     forward);
+}
+
 struct bulletin_reader publisher_deaf_reader(struct publisher *publisher)
 {
 	return (struct bulletin_reader){pass_task, pass_names, pass_reports, pass_window, pass_span,
-					pass_mark, take_dead, pass_parents, pass_confirmed,
-					pass_activity, pass_covered, publisher};
+					pass_mark, take_dead, take_forward, pass_parents,
+					pass_confirmed, pass_activity, pass_covered, publisher};
 }
 
 static void hand_down(struct publisher *publisher)
@@ -218,8 +240,10 @@ static void hand_down(struct publisher *publisher)
 static void say_waiting(struct publisher *publisher, size_t worker, size_t read_bytes)
 {
 	struct channel *channel = &publisher->channels[worker];
-	atomic_store_explicit(&channel->dead_bytes, dead_letters_bytes(publisher->dead, worker),
-			      memory_order_relaxed);
+	size_t waiting_bytes = dead_letters_bytes(publisher->dead, worker);
+	if (publisher->forwards)
+		waiting_bytes += forwards_bytes(publisher->forwards, worker);
+	atomic_store_explicit(&channel->waiting_bytes, waiting_bytes, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&channel->up_bytes, read_bytes, memory_order_relaxed);
 }
 
@@ -288,6 +312,21 @@ static void say_status(struct publisher *publisher)
 	status_put_publisher(publisher->board, status);
 }
 
+static bool is_forwarding(const struct publisher *publisher)
+{
+	return publisher->forwards && forwards_waiting(publisher->forwards) > 0;
+}
+
+static void turn_forwards(struct publisher *publisher)
+{
+	if (!publisher->forwards)
+		return;
+	forwards_turn(publisher->forwards);
+	for (size_t i = 0; i < publisher->worker_count; i++)
+		atomic_store_explicit(&publisher->channels[i].forward_delivered,
+				      forwards_delivered(publisher->forwards, i), memory_order_release);
+}
+
 void publisher_turn(struct publisher *publisher)
 {
 	bool is_busy = far_turn(publisher);
@@ -303,8 +342,10 @@ void publisher_turn(struct publisher *publisher)
 		atomic_store_explicit(&publisher->channels[i].dead_delivered,
 				      dead_letters_delivered(publisher->dead, i), memory_order_release);
 	}
+	turn_forwards(publisher);
 	say_status(publisher);
-	bool is_pending = dead_letters_waiting(publisher->dead) || kafka_out_pending(publisher->out);
+	bool is_pending = is_forwarding(publisher) || dead_letters_waiting(publisher->dead) ||
+			  kafka_out_pending(publisher->out);
 	loop_run_once(publisher->loop, is_busy ? 0 : is_pending ? PAUSE_MS : IDLE_MS);
 }
 
@@ -314,7 +355,7 @@ static bool has_more(struct publisher *publisher)
 	bool has_rows = publisher_merges(publisher) &&
 			merger_is_waiting(publisher->merging.merger, &due_ms);
 	return has_rows || !far_has_room(publisher) || dead_letters_waiting(publisher->dead) ||
-	       kafka_out_pending(publisher->out);
+	       is_forwarding(publisher) || kafka_out_pending(publisher->out);
 }
 
 static void heard(void *ctx, unsigned ready)
@@ -368,7 +409,7 @@ bool publisher_stop(struct publisher *publisher, int timeout_ms)
 bool publisher_has_room(struct publisher *publisher, size_t worker)
 {
 	struct channel *channel = &publisher->channels[worker];
-	size_t waiting_bytes = atomic_load_explicit(&channel->dead_bytes, memory_order_relaxed) +
+	size_t waiting_bytes = atomic_load_explicit(&channel->waiting_bytes, memory_order_relaxed) +
 			       atomic_load_explicit(&channel->up_bytes, memory_order_relaxed);
 	return waiting_bytes <= publisher->waiting_bytes && ring_has_room(&channel->up);
 }
@@ -399,4 +440,9 @@ void publisher_wake_by(struct publisher *publisher, size_t worker, struct loop *
 uint64_t publisher_dead_delivered(struct publisher *publisher, size_t worker)
 {
 	return atomic_load_explicit(&publisher->channels[worker].dead_delivered, memory_order_acquire);
+}
+
+uint64_t publisher_forward_delivered(struct publisher *publisher, size_t worker)
+{
+	return atomic_load_explicit(&publisher->channels[worker].forward_delivered, memory_order_acquire);
 }

@@ -8,7 +8,8 @@
  * The merger is in the instance that has task 0; elsewhere the bulletins go on to that one (exchange.h).
  * Rows are held back until every task has caught up, at most `catch_up`. A full queue towards Kafka
  * only makes rows wait, in the merger, as their newest values. Dead letters are kept until
- * delivered; a worker commits no offset behind one that is not (publisher_dead_delivered). */
+ * delivered, and so is what workers forward to other tasks; a worker commits no offset behind one that is
+ * not (publisher_dead_delivered, publisher_forward_delivered). */
 #ifndef LADDER_DAEMON_PUBLISHER_H
 #define LADDER_DAEMON_PUBLISHER_H
 
@@ -66,5 +67,7 @@ void publisher_wake_by(struct publisher *publisher, size_t worker, struct loop *
 
 /* Every dead letter of the worker up to this sequence is in Kafka. */
 uint64_t publisher_dead_delivered(struct publisher *publisher, size_t worker);
+/* The same of what is forwarded. */
+uint64_t publisher_forward_delivered(struct publisher *publisher, size_t worker);
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/publish/recall.h"
 #include "daemon/dead_letters.h"
 #include "daemon/exchange.h"
+#include "daemon/forwards.h"
 #include "daemon/kafka_in.h"
 #include "daemon/kafka_out.h"
 #include "daemon/publisher.h"
@@ -29,7 +30,8 @@ struct channel {
 	_Atomic(struct loop *) loop; /* written by the worker when it can be woken; NULL until then */
 	struct bulletin *parents; /* being written; publisher's thread only */
 	_Atomic uint64_t dead_delivered; /* written by the publisher: licenses a commit behind it */
-	_Atomic size_t dead_bytes;       /* the same: letters that wait for Kafka */
+	_Atomic uint64_t forward_delivered; /* the same */
+	_Atomic size_t waiting_bytes;    /* the same: letters and forwards that wait for Kafka */
 	_Atomic size_t up_bytes;         /* bulletins in `up` */
 };
 
@@ -108,6 +110,7 @@ struct publisher {
 	struct channel *channels;
 	struct kafka_out *out;
 	struct dead_letters *dead;
+	struct forwards *forwards; /* NULL: nothing is forwarded */
 	struct alertmanager *alertmanager; /* NULL: there is none */
 	struct status_board *board;
 	struct row_shelf *shelf;
@@ -144,7 +147,7 @@ void publisher_turn(struct publisher *publisher);
 void publisher_mention(struct publisher *publisher, uint32_t task, uint64_t term);
 /* Parents and confirmations for the workers of this instance: the bulletin that is being written to each. */
 struct bulletin *publisher_downward(struct channel *channel);
-/* A reader that takes the dead letters only. */
+/* A reader that takes the dead letters and the forwards only. */
 struct bulletin_reader publisher_deaf_reader(struct publisher *publisher);
 void publisher_fail(struct publisher *publisher, const struct kafka_error *error);
 

@@ -84,6 +84,26 @@ static bool check_inputs(struct run *run, struct kafka_admin *admin, struct kafk
 					error);
 }
 
+/* As many partitions as the inputs have. */
+static bool ensure_shuffle(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
+{
+	const struct kafka_output output = {run->config->kafka.outputs.shuffle, false, run->task_count,
+					    KAFKA_ADMIN_DEFAULT, 0};
+	const char *topics[] = {run->config->kafka.inputs.items[0].topic, output.topic};
+	int partition_count;
+	if (!config_shuffle(run->config).is_on)
+		return true;
+	if (run->outputs != RUN_OUTPUTS_EXIST &&
+	    !kafka_admin_ensure_outputs(admin, &output, 1, ASK_TIMEOUT_MS, error))
+		return false;
+	if (!kafka_admin_check_inputs(admin, &topics[1], 1, ASK_TIMEOUT_MS, &partition_count, error)) {
+		if (error->fault == KAFKA_FAULT_CONFIG) /* just created: not every broker has heard of it */
+			error->fault = KAFKA_FAULT_RETRY;
+		return false;
+	}
+	return kafka_admin_check_inputs(admin, topics, 2, ASK_TIMEOUT_MS, &partition_count, error);
+}
+
 static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
 {
 	if (run->outputs == RUN_OUTPUTS_EXIST)
@@ -121,7 +141,7 @@ static int ask_kafka(struct run *run)
 	int code = EXIT_DONE;
 	while (!atomic_load(&is_stop_requested)) {
 		if (check_inputs(run, admin, &error) && ensure_outputs(run, admin, &error) &&
-		    count_row_partitions(run, admin, &error))
+		    ensure_shuffle(run, admin, &error) && count_row_partitions(run, admin, &error))
 			break;
 		log_event(error.fault == KAFKA_FAULT_RETRY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
 			  "kafka is not ready for us", "why=%s", log_quoted(error.text).text);
@@ -182,7 +202,7 @@ static unsigned to_mib(uint64_t bytes)
 static bool plan_memory(struct run *run)
 {
 	char error[512];
-	size_t partition_count = (size_t)run->task_count * run->config->kafka.inputs.count;
+	size_t partition_count = (size_t)run->task_count * config_read_count(run->config);
 	uint64_t machine_bytes = memory_machine_bytes();
 	struct memory_plan *plan = &run->memory;
 	if (!memory_plan(run->config, run->worker_count, partition_count, machine_bytes, plan, error,

@@ -11,7 +11,7 @@ enum { REASONS_MAX = 100, REASON_BYTES = 512 };
 
 static const char *topic_of(const struct status_view *view, size_t input)
 {
-	return view->config->kafka.inputs.items[input].topic;
+	return config_read_topic(view->config, input);
 }
 
 /* ---- Ready ---- */

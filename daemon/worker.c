@@ -388,7 +388,7 @@ static struct kafka_in *create_consumer(struct worker *worker)
 	const struct config *config = worker_config(worker);
 	const char *topics[worker->input_count];
 	for (size_t i = 0; i < worker->input_count; i++)
-		topics[i] = config->kafka.inputs.items[i].topic;
+		topics[i] = worker_topic(worker, i);
 	struct kafka_in_options options = {
 		.connection = worker->options.connection,
 		.name = "worker",
@@ -416,6 +416,7 @@ static void prepare_task(struct worker *worker, size_t number)
 	task->restore_ms = -1;
 	task->inputs = calloc(worker->input_count, sizeof(*task->inputs));
 	CHECK(task->inputs);
+	marks_create(&task->marks, worker->shuffle_input, worker->options.shared->task_count);
 }
 
 static void woken(void *ctx)
@@ -461,7 +462,9 @@ struct worker *worker_create(const struct worker_options *options)
 	CHECK(worker);
 	const struct config *config = options->config;
 	worker->options = *options;
-	worker->input_count = config->kafka.inputs.count;
+	worker->input_count = config_read_count(config);
+	worker->shuffle_input = config->kafka.inputs.count;
+	worker->shuffle_stamp = shuffle_stamp(config, options->shared->task_count);
 	worker->wall_ms = TIME_NONE;
 	worker->confirmed_ms = TIME_NONE;
 	worker->tasks = calloc(options->task_count ? options->task_count : 1, sizeof(*worker->tasks));
@@ -500,6 +503,7 @@ bool worker_join(struct worker *worker)
 static void close_task(struct worker_task *task)
 {
 	free(task->inputs);
+	marks_destroy(&task->marks);
 	buffer_destroy(&task->traces);
 	if (task->commit)
 		commit_destroy(task->commit);
@@ -517,6 +521,7 @@ void worker_destroy(struct worker *worker)
 	free(worker->tasks);
 	free(worker->parents);
 	bulletin_destroy(worker->bulletin);
+	buffer_destroy(&worker->forward);
 	worker_batch_destroy(worker->batch);
 	decoder_destroy(worker->decoder);
 	loop_destroy(worker->loop);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/log.h"
 #include "daemon/worker_private.h"
 
 struct batch_record {
@@ -13,7 +14,10 @@ struct batch_record {
 	bool has_key;
 	bool has_value;
 	int64_t offset;
-	struct buffer headers; /* the original ones */
+	struct buffer header_bytes;
+	struct shuffle_record origin; /* what it is, or what it was where it was read */
+	size_t input;          /* that it was read in */
+	uint32_t item_count;
 	size_t dead_count;     /* items that are dead */
 	const char *reason;    /* of the first of them, and its detail */
 	char detail[200];
@@ -40,7 +44,7 @@ void worker_batch_destroy(struct worker_batch *batch)
 {
 	for (size_t i = 0; batch && i < BATCH_RECORDS; i++) {
 		buffer_destroy(&batch->records[i].bytes);
-		buffer_destroy(&batch->records[i].headers);
+		buffer_destroy(&batch->records[i].header_bytes);
 	}
 	free(batch);
 }
@@ -83,18 +87,18 @@ static void put_detail(const struct batch_record *record, struct buffer *headers
 }
 
 /* Ours, then the original ones. */
-static void put_headers(const struct worker_batch *batch, const struct batch_record *record,
-			struct buffer *headers)
+static void put_headers(const struct batch_record *record, struct buffer *headers)
 {
+	const struct shuffle_record *origin = &record->origin;
 	char number[24];
 	put_header(headers, "ladderd.reason", slice_from(record->reason));
-	put_header(headers, "ladderd.topic", slice_from(config_input(batch)->topic));
-	snprintf(number, sizeof(number), "%" PRIu32, batch->task->number);
+	put_header(headers, "ladderd.topic", origin->topic);
+	snprintf(number, sizeof(number), "%" PRIu32, origin->from);
 	put_header(headers, "ladderd.partition", slice_from(number));
-	snprintf(number, sizeof(number), "%" PRId64, record->offset);
+	snprintf(number, sizeof(number), "%" PRId64, origin->offset);
 	put_header(headers, "ladderd.offset", slice_from(number));
 	put_detail(record, headers);
-	buffer_put(headers, record->headers.data, record->headers.len);
+	buffer_put(headers, origin->headers.data, origin->headers.len);
 }
 
 static struct slice part(const struct batch_record *record, bool is_there, size_t at, size_t len)
@@ -106,13 +110,12 @@ static void bury(const struct worker_batch *batch, const struct batch_record *re
 {
 	struct worker *worker = batch->worker;
 	struct buffer headers = {0};
-	put_headers(batch, record, &headers);
+	put_headers(record, &headers);
 	bool is_redacted = worker_config(worker)->dead_letters == CONFIG_DEAD_LETTERS_REDACT;
-	bool has_value = record->has_value && !is_redacted;
 	struct dead_letter letter = {
 		.sequence = ++worker->dead_sequence,
-		.key = part(record, record->has_key, 0, record->key_len),
-		.value = part(record, has_value, record->key_len, record->value_len),
+		.key = record->origin.key,
+		.value = is_redacted ? (struct slice){NULL, 0} : record->origin.value,
 		.headers = buffer_slice(&headers),
 	};
 	bulletin_put_dead(worker->bulletin, &letter);
@@ -161,6 +164,31 @@ static struct slice keep_id(struct batch_record *record, struct slice id)
 	return (struct slice){copy, id.len};
 }
 
+/* Sends an item to the task where it belongs. */
+static void forward(struct worker_batch *batch, struct batch_record *record, struct slice item,
+		    uint32_t task)
+{
+	struct shuffle_record sent = record->origin;
+	sent.value = item;
+	sent.item = record->item_count;
+	if (worker_forward(batch->task, task, &sent))
+		return;
+	task_refuse_forward(batch->task->task, batch->input, REASON_too_large);
+	note_dead(record, reason_name(REASON_too_large),
+		  "too large to be sent to the partition of its person");
+}
+
+/* Takes an event into the task's batch, or to where it ends without. */
+static bool add_event(struct worker_batch *batch, const struct batch_record *record,
+		      const struct event *event, struct verdict *verdict)
+{
+	struct task *task = batch->task->task;
+	if (batch->input == batch->worker->shuffle_input)
+		return task_add_received(task, record->input, batch->input, event, verdict);
+	return task_add(task, batch->input, event, config_input(batch)->types, batch->worker->wall_ms,
+			verdict);
+}
+
 static void take_event(void *ctx, const struct event *event, struct slice item)
 {
 	struct worker_batch *batch = ctx;
@@ -168,13 +196,15 @@ static void take_event(void *ctx, const struct event *event, struct slice item)
 	struct task *task = batch->task->task;
 	struct event kept = *event;
 	struct verdict verdict;
-	(void)item;
 	kept.id = keep_id(record, event->id);
 	size_t place = task->batch_count;
-	if (task_add(task, batch->input, &kept, config_input(batch)->types, batch->worker->wall_ms, &verdict))
-		note_verdict(record, &verdict);
-	else
+	if (!add_event(batch, record, &kept, &verdict))
 		batch->record_of[place] = (uint16_t)(batch->record_count - 1);
+	else if (verdict.class == CLASS_FORWARDED)
+		forward(batch, record, item, verdict.task);
+	else
+		note_verdict(record, &verdict);
+	record->item_count++;
 	if (task->batch_count == TASK_BATCH_MAX)
 		flush(batch);
 }
@@ -182,15 +212,17 @@ static void take_event(void *ctx, const struct event *event, struct slice item)
 static void take_reject(void *ctx, enum reason reason, const char *detail, struct slice item)
 {
 	struct worker_batch *batch = ctx;
+	struct batch_record *record = &batch->records[batch->record_count - 1];
 	(void)item;
-	task_count_rejected(batch->task->task, batch->input, reason);
-	note_dead(&batch->records[batch->record_count - 1], reason_name(reason), detail);
+	task_count_rejected(batch->task->task, record->input, reason);
+	note_dead(record, reason_name(reason), detail);
+	record->item_count++;
 }
 
 /* Texts without their escapes are never longer than with them. */
 static void copy_record(struct batch_record *copy, const struct kafka_record *record)
 {
-	copy->bytes.len = copy->headers.len = 0;
+	copy->bytes.len = copy->header_bytes.len = 0;
 	buffer_reserve(&copy->bytes, record->key.len + 2 * record->value.len + 1);
 	buffer_put(&copy->bytes, record->key.data, record->key.len);
 	buffer_put(&copy->bytes, record->value.data, record->value.len);
@@ -200,7 +232,83 @@ static void copy_record(struct batch_record *copy, const struct kafka_record *re
 	copy->has_value = record->value.data;
 	copy->offset = record->offset;
 	copy->dead_count = 0;
-	kafka_in_headers(record->handle, copy_header, &copy->headers);
+	copy->item_count = 0;
+	kafka_in_headers(record->handle, copy_header, &copy->header_bytes);
+}
+
+static struct slice value_of(const struct batch_record *record)
+{
+	return part(record, record->has_value, record->key_len, record->value_len);
+}
+
+static void decode(struct worker_batch *batch, const struct batch_record *record)
+{
+	decode_record(batch->worker->decoder, record->origin.value,
+		      &(struct decode_sink){take_event, take_reject, batch});
+}
+
+static void take_read(struct worker_batch *batch, struct batch_record *record)
+{
+	const struct worker_task *task = batch->task;
+	record->input = batch->input;
+	record->origin = (struct shuffle_record){
+		.kind = SHUFFLE_EVENT,
+		.from = task->number,
+		.topic = slice_from(config_input(batch)->topic),
+		.log = task->inputs[batch->input].log,
+		.offset = record->offset,
+		.key = part(record, record->has_key, 0, record->key_len),
+		.headers = buffer_slice(&record->header_bytes),
+		.value = value_of(record),
+	};
+	decode(batch, record);
+}
+
+/* ---- What other tasks have sent ---- */
+
+static void say_damaged(const struct worker_batch *batch, const struct batch_record *record)
+{
+	log_error("a record that another task should have sent is none, and is passed over",
+		  "topic=%s partition=%" PRIu32 " offset=%" PRId64 " hint=%s",
+		  worker_config(batch->worker)->kafka.outputs.shuffle, batch->task->number, record->offset,
+		  "\"nobody else may write there; all instances must be of one version\"");
+}
+
+/* An input that is no longer in the configuration has no marks: what is still to come of it counts as this
+ * one's. */
+static void take_event_of_other(struct worker_batch *batch, struct batch_record *record)
+{
+	const struct shuffle_record *origin = &record->origin;
+	size_t input = worker_find_input(batch->worker, origin->topic);
+	bool is_known = input < batch->worker->shuffle_input;
+	record->input = is_known ? input : batch->worker->shuffle_input;
+	bool is_new = !is_known ||
+		      marks_take(&batch->task->marks, record->input, origin->from, origin->log,
+				 (struct mark_place){origin->offset, origin->item});
+	if (is_new)
+		decode(batch, record);
+}
+
+static void take_shuffled(struct worker_batch *batch, struct batch_record *record)
+{
+	struct worker *worker = batch->worker;
+	switch (shuffle_decode(worker->shuffle_stamp, worker->options.shared->task_count, value_of(record),
+			       &record->origin)) {
+	case SHUFFLE_OTHERS:
+		return;
+	case SHUFFLE_OURS:
+		break;
+	case SHUFFLE_DAMAGED:
+		say_damaged(batch, record);
+		return;
+	}
+	if (record->origin.kind == SHUFFLE_EVENT) {
+		take_event_of_other(batch, record);
+		return;
+	}
+	flush(batch);
+	if (!task_take_note(batch->task->task, batch->input, record->origin.note, record->origin.sent_ms))
+		say_damaged(batch, record);
 }
 
 void worker_batch_take(void *ctx, const struct kafka_record *record)
@@ -209,8 +317,10 @@ void worker_batch_take(void *ctx, const struct kafka_record *record)
 	CHECK(batch->record_count < BATCH_RECORDS);
 	struct batch_record *copy = &batch->records[batch->record_count++];
 	copy_record(copy, record);
-	decode_record(batch->worker->decoder, part(copy, copy->has_value, copy->key_len, copy->value_len),
-		      &(struct decode_sink){take_event, take_reject, batch});
+	if (batch->input == batch->worker->shuffle_input)
+		take_shuffled(batch, copy);
+	else
+		take_read(batch, copy);
 	batch->task->inputs[batch->input].offset = record->offset + 1;
 	batch->task->is_dirty = true;
 }
@@ -225,6 +335,5 @@ void worker_batch_end(struct worker_batch *batch)
 		return;
 	const struct batch_record *last = &batch->records[batch->record_count - 1];
 	batch->task->inputs[batch->input].trace = (struct kafka_trace){
-		last->offset, kafka_in_print(part(last, last->has_key, 0, last->key_len),
-					     part(last, last->has_value, last->key_len, last->value_len))};
+		last->offset, kafka_in_print(part(last, last->has_key, 0, last->key_len), value_of(last))};
 }

@@ -9,11 +9,6 @@ static struct worker_input *input_of(struct worker_task *task, size_t input)
 	return &task->inputs[input];
 }
 
-static const char *topic_of(const struct worker *worker, size_t input)
-{
-	return worker_config(worker)->kafka.inputs.items[input].topic;
-}
-
 /* Goes on where the log begins now. Of a log that was created anew nothing was read yet, so nothing of it is
  * missing; what was missing in the old one nobody can say. */
 static void skip_gap(struct worker_task *task, size_t input, const struct kafka_problem *problem)
@@ -36,9 +31,10 @@ static void skip_gap(struct worker_task *task, size_t input, const struct kafka_
 	log_error("a gap in the log is skipped: what was there is missing in the numbers",
 		  "topic=%s partition=%" PRIu32 " from=%" PRId64 " to=%" PRId64 " goes_on_at=%" PRId64
 		  " missing=%" PRIu64 " new_log=%s",
-		  topic_of(worker, input), task->number, gap.from, gap.to, log_start, gap.offset_count,
+		  worker_topic(worker, input), task->number, gap.from, gap.to, log_start, gap.offset_count,
 		  is_same_log ? "no" : "yes");
 	read->gap = gap;
+	read->log += !is_same_log;
 	read->offset = log_start;
 	read->trace.offset = -1;
 	task->is_dirty = true;
@@ -51,7 +47,7 @@ static void log_problem(struct worker_task *task, size_t input)
 	bool is_problem = problem->kind != KAFKA_PROBLEM_NONE;
 	if (is_problem && !input_of(task, input)->is_problem_logged)
 		log_error("a partition cannot be read", "topic=%s partition=%" PRIu32 " why=%s",
-			  topic_of(worker, input), task->number, log_quoted(problem->text).text);
+			  worker_topic(worker, input), task->number, log_quoted(problem->text).text);
 	input_of(task, input)->is_problem_logged = is_problem;
 	bool is_gap = problem->kind == KAFKA_PROBLEM_GAP || problem->kind == KAFKA_PROBLEM_FOREIGN;
 	if (is_gap && worker_config(worker)->kafka.on_gap == CONFIG_ON_GAP_SKIP)

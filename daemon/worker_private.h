@@ -7,7 +7,9 @@
 
 #include "core/decode/decode.h"
 #include "core/pipeline.h"
+#include "core/state/marks.h"
 #include "daemon/ledger.h"
+#include "daemon/shuffle.h"
 #include "daemon/worker.h"
 
 enum { BATCH_RECORDS = 128, PATIENCE_MS = 5000 };
@@ -26,6 +28,7 @@ enum task_state {
 struct worker_input {
 	int64_t offset;    /* that is read next */
 	struct kafka_trace trace; /* of the record that was read last */
+	uint64_t log;      /* the topic was created anew so often */
 	struct input_gap gap;
 	int64_t caught_up; /* where the log ended when the task was taken over */
 	int64_t empty_since; /* loop time since which it gives nothing, though its log goes on; 0: it does */
@@ -42,6 +45,7 @@ struct restore_progress {
 	bool is_foreign;                  /* offsets or meta are not ours */
 	bool is_too_large;                /* for limits.memory */
 	uint64_t partition_count;         /* that it was written for; 0: it was not */
+	uint64_t shuffle_mode;            /* the same */
 };
 
 struct worker_task {
@@ -55,9 +59,11 @@ struct worker_task {
 	int64_t restore_since_ms;  /* loop time */
 	int64_t restore_ms;        /* how long it took; -1 until it has ended */
 	int64_t covered_ms;        /* wall clock of the commit that was read back; TIME_NONE: there is none */
-	struct buffer traces;      /* as of the commit that is being made */
+	struct marks marks;        /* of what others forwarded */
+	struct buffer traces;      /* and marks, as of the commit that is being made */
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */
+	uint64_t commit_forward;   /* the same of what it forwarded */
 	bool is_commit_open;       /* pages are still being written to it */
 	bool is_committing;        /* given to the ledger */
 	bool is_dirty;             /* has read something since the last commit was made */
@@ -78,9 +84,13 @@ struct worker {
 	struct kafka_in *in;
 	struct decoder *decoder;
 	struct worker_task *tasks;
-	size_t input_count;
+	size_t input_count;        /* with the shuffle topic */
+	size_t shuffle_input;      /* its number, behind those of the inputs, be it there or not */
+	uint64_t shuffle_stamp;
 	struct bulletin *bulletin; /* being written */
 	uint64_t dead_sequence;    /* of the last dead letter */
+	uint64_t forward_sequence; /* of what was forwarded last */
+	struct buffer forward;
 	int64_t wall_ms;           /* as of this turn; TIME_NONE with clock: event */
 	/* loop time: when a window, or the history, may be said again */
 	int64_t due_ms[WINDOW_COUNT_MAX + 1];
@@ -111,6 +121,14 @@ static inline const struct config *worker_config(const struct worker *worker)
 	return worker->options.config;
 }
 
+static inline const char *worker_topic(const struct worker *worker, size_t input)
+{
+	return config_read_topic(worker_config(worker), input);
+}
+
+/* The input of a topic, or input_count. */
+size_t worker_find_input(const struct worker *worker, struct slice topic);
+
 /* Ends the daemon with an exit code. */
 void worker_fail(struct worker *worker, int exit_code);
 
@@ -128,6 +146,13 @@ size_t worker_read(struct worker *worker);
  * TIME_NONE: one has not begun, INT64_MAX: all are at their ends. Says so to the other workers,
  * too. */
 int64_t worker_say_position(struct worker *worker);
+
+/* worker_shuffle.c: where events may lie in other partitions than their people. */
+void worker_place_task(struct worker_task *task);
+/* Sends a record to another task. False: it is too large. */
+must_check bool worker_forward(struct worker_task *task, uint32_t to, const struct shuffle_record *record);
+void worker_put_marks(const struct worker_task *task, struct buffer *out);
+void worker_get_marks(struct worker_task *task, struct reader *reader);
 
 /* worker_tasks.c: takes and leaves tasks as the group wants it, and begins to read those that are claimed. */
 void worker_follow_group(struct worker *worker);

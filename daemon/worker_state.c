@@ -11,22 +11,27 @@ enum {
 	PROGRESS_MS = 1000,           /* between two lines of a restore */
 };
 
+size_t worker_find_input(const struct worker *worker, struct slice topic)
+{
+	size_t input = 0;
+	while (input < worker->input_count && !slice_equal(slice_from(worker_topic(worker, input)), topic))
+		input++;
+	return input;
+}
+
 static struct worker_input *find_input(struct worker_task *task, struct slice topic)
 {
-	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
-	for (size_t i = 0; i < inputs->count; i++)
-		if (slice_equal(slice_from(inputs->items[i].topic), topic))
-			return &task->inputs[i];
-	return NULL;
+	size_t input = worker_find_input(task->worker, topic);
+	return input < task->worker->input_count ? &task->inputs[input] : NULL;
 }
 
 /* The vector: each input's topic and the offset that is read next. */
 static void put_vector(const struct worker_task *task, struct buffer *out)
 {
-	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
-	buffer_put_unsigned(out, inputs->count);
-	for (size_t i = 0; i < inputs->count; i++) {
-		buffer_put_text(out, slice_from(inputs->items[i].topic));
+	const struct worker *worker = task->worker;
+	buffer_put_unsigned(out, worker->input_count);
+	for (size_t i = 0; i < worker->input_count; i++) {
+		buffer_put_text(out, slice_from(worker_topic(worker, i)));
 		buffer_put_signed(out, task->inputs[i].offset);
 	}
 }
@@ -62,12 +67,12 @@ static uint64_t next_term(uint64_t stored)
 /* When this is, and of each input: the trace of what was read last, and what was skipped. */
 static void put_traces(const struct worker_task *task, struct buffer *out)
 {
-	const struct config_inputs *inputs = &worker_config(task->worker)->kafka.inputs;
+	const struct worker *worker = task->worker;
 	buffer_put_signed(out, (int64_t)(wall_micros() / 1000));
-	buffer_put_unsigned(out, inputs->count);
-	for (size_t i = 0; i < inputs->count; i++) {
+	buffer_put_unsigned(out, worker->input_count);
+	for (size_t i = 0; i < worker->input_count; i++) {
 		const struct worker_input *input = &task->inputs[i];
-		buffer_put_text(out, slice_from(inputs->items[i].topic));
+		buffer_put_text(out, slice_from(worker_topic(worker, i)));
 		buffer_put_signed(out, input->trace.offset);
 		buffer_put_unsigned(out, input->trace.print);
 		buffer_put_unsigned(out, input->gap.offset_count);
@@ -94,8 +99,8 @@ static void get_traces(struct worker_task *task, struct reader *reader)
 	}
 }
 
-/* The meta: the greatest revision given out, the term of the owner, the number of partitions, the traces,
- * then the task's own page "m". */
+/* The meta: the greatest revision given out, the term of the owner, the number of partitions, the shuffle
+ * mode, the traces, the marks, then the task's own page "m". */
 static bool take_meta(struct worker_task *task, struct slice meta)
 {
 	task->term = next_term(0);
@@ -105,7 +110,9 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	uint64_t revision = reader_unsigned(&reader);
 	uint64_t term = reader_unsigned(&reader);
 	task->restore.partition_count = reader_unsigned(&reader);
+	task->restore.shuffle_mode = reader_unsigned(&reader);
 	get_traces(task, &reader);
+	worker_get_marks(task, &reader);
 	if (reader.failed)
 		return false;
 	task->term = next_term(term);
@@ -124,9 +131,12 @@ static void clear_task(struct worker_task *task)
 				 worker->input_count);
 	task->covered_ms = TIME_NONE;
 	task_confirm(task->task, worker->confirmed_ms);
+	worker_place_task(task);
 	if (worker->erased)
 		(void)task_set_erased(task->task, worker->erased);
+	marks_clear(&task->marks);
 	for (size_t i = 0; i < worker->input_count; i++) {
+		task->inputs[i].log = 0;
 		task->inputs[i].offset = KAFKA_IN_BEGINNING;
 		task->inputs[i].trace = (struct kafka_trace){.offset = -1};
 		task->inputs[i].gap = (struct input_gap){0};
@@ -175,6 +185,10 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 			 restore->partition_count, partition_count);
 		return text;
 	}
+	if (restore->partition_count && restore->shuffle_mode != shuffle_mode(worker_config(task->worker)))
+		return "it was written for another `key` or `partitioner` of kafka.inputs: people or clicks "
+		       "are in other partitions now; give redis.namespace a new name, and everything is "
+		       "read from the beginning";
 	if (restore->is_too_large)
 		return "it fills more than limits.memory leaves: raise that, or give the machine more";
 	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
@@ -232,6 +246,7 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 		buffer_put_unsigned(&meta, atomic_load_explicit(&shared->revision, memory_order_relaxed));
 		buffer_put_unsigned(&meta, task->term);
 		buffer_put_unsigned(&meta, shared->task_count);
+		buffer_put_unsigned(&meta, shuffle_mode(worker_config(task->worker)));
 		buffer_put(&meta, task->traces.data, task->traces.len);
 		buffer_put(&meta, bytes.data, bytes.len);
 		commit_set_meta(task->commit, buffer_slice(&meta));
@@ -250,11 +265,13 @@ static void begin_commit(struct worker_task *task)
 	task->commit = commit_create();
 	task->traces.len = 0;
 	put_traces(task, &task->traces);
+	worker_put_marks(task, &task->traces);
 	task_begin_commit(task->task, put_page, task);
 	put_vector(task, &vector);
 	commit_set_vector(task->commit, buffer_slice(&vector));
 	buffer_destroy(&vector);
 	task->commit_dead = task->worker->dead_sequence;
+	task->commit_forward = task->worker->forward_sequence;
 	task->is_dirty = false;
 	task->is_commit_open = true;
 }
@@ -274,8 +291,7 @@ static void tell_group(struct worker_task *task)
 	struct worker *worker = task->worker;
 	for (size_t i = 0; i < worker->input_count; i++)
 		if (task->inputs[i].offset >= 0)
-			kafka_group_commit(worker->options.group,
-					   worker_config(worker)->kafka.inputs.items[i].topic,
+			kafka_group_commit(worker->options.group, worker_topic(worker, i),
 					   (int32_t)task->number, task->inputs[i].offset);
 }
 
@@ -316,9 +332,16 @@ static bool may_commit(const struct worker_task *task)
 	return task->state == TASK_CLAIMING || task->state == TASK_READING || task->state == TASK_LEAVING;
 }
 
+/* What a commit has behind it is in Kafka: dead letters, and what went to other tasks. */
+static bool is_delivered(const struct worker_task *task)
+{
+	const struct worker_options *options = &task->worker->options;
+	return publisher_dead_delivered(options->publisher, options->number) >= task->commit_dead &&
+	       publisher_forward_delivered(options->publisher, options->number) >= task->commit_forward;
+}
+
 void worker_commit(struct worker_task *task, bool is_last)
 {
-	struct worker *worker = task->worker;
 	if (!may_commit(task) || task->is_committing)
 		return;
 	is_last |= task->state == TASK_LEAVING;
@@ -326,8 +349,7 @@ void worker_commit(struct worker_task *task, bool is_last)
 		begin_commit(task);
 	if (task->is_commit_open && !task_step_commit(task->task, is_last ? SIZE_MAX / 2 : COMMIT_STEP_BYTES))
 		end_commit(task);
-	if (!task->commit || task->is_commit_open ||
-	    publisher_dead_delivered(worker->options.publisher, worker->options.number) < task->commit_dead)
+	if (!task->commit || task->is_commit_open || !is_delivered(task))
 		return;
 	struct commit *commit = task->commit;
 	task->commit = NULL;

@@ -94,7 +94,7 @@ static void say(const struct exchange *exchange, enum exchange_kind kind, int32_
 	};
 	struct buffer record = {0};
 	exchange_encode(exchange, &head, slice_from(notes), &record);
-	assert_int_equal(kafka_out_send_to(out, 0, partition, buffer_slice(&record)), KAFKA_SENT);
+	assert_int_equal(kafka_out_send_to(out, 0, partition, buffer_slice(&record), NULL), KAFKA_SENT);
 	buffer_destroy(&record);
 	assert_int_equal(kafka_out_flush(out, WAIT_MS), 0);
 }
@@ -155,7 +155,7 @@ static void others_are_not_heard(void **state)
 	}
 	static const char *const bytes[] = {"", "x", "L\001", "{\"type\":\"click\"}"};
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(*bytes); i++)
-		assert_int_equal(kafka_out_send_to(out, 0, EXCHANGE_DOWN, slice_from(bytes[i])),
+		assert_int_equal(kafka_out_send_to(out, 0, EXCHANGE_DOWN, slice_from(bytes[i]), NULL),
 				 KAFKA_SENT);
 	say(ours, EXCHANGE_BEAT, EXCHANGE_DOWN, "ours");
 	wait_heard(ours, 1);

@@ -63,6 +63,11 @@ static void take_covered(void *ctx, int64_t since_ms)
 	(void)ctx, (void)since_ms;
 }
 
+static void take_forward(void *ctx, const struct forward *forward)
+{
+	(void)ctx, (void)forward;
+}
+
 static void take_activity(void *ctx, size_t input, uint64_t event_count)
 {
 	(void)ctx, (void)input, (void)event_count;
@@ -80,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rows.merger = merger_create(&fixture.options, diagnose);
 	const struct bulletin_reader reader = {
 		take_task, task_rows_names, task_rows_reports, task_rows_window, task_rows_span,
-		take_mark, take_dead, take_parents, take_confirmed, take_activity, take_covered, &rows};
+		take_mark, take_dead, take_forward, take_parents, take_confirmed, take_activity,
+		take_covered, &rows};
 	bool is_whole = bulletin_read_notes(notes, fixture.options.window_count, &reader);
 	merger_advance(rows.merger, START_MS + 4 * DAY_MS);
 	merger_publish(rows.merger, MERGER_AT_ONCE, is_whole ? ROWS_MAX : 1, 1, take_row, NULL);

@@ -1,0 +1,48 @@
+/* Shuffle: a record of the shuffle topic, which is for the task of its partition. Design decision 6.
+ *
+ *   magic, version, stamp, kind, from, sent_ms, then
+ *     SHUFFLE_EVENT   one item of a record that was read where it does not belong, as its bytes are, with
+ *                     what a dead letter of it would need; applied once (core/state/marks.h)
+ *     SHUFFLE_NOTE    a note about a click (core/join/abroad.h); it may be taken in as often as it comes
+ *
+ * The stamp is that of the group, the redis.namespace, the number of partitions and the partitioners: what is
+ * of another one is not for us, and passed over.
+ *
+ * Pure functions; slices borrow from the bytes. */
+#ifndef LADDER_DAEMON_SHUFFLE_H
+#define LADDER_DAEMON_SHUFFLE_H
+
+#include "config/config.h"
+#include "core/base/buffer.h"
+
+/* Of a whole record: below what brokers and producers take if nobody has told them otherwise. */
+enum { SHUFFLE_BYTES_MAX = 900000 };
+
+enum shuffle_kind { SHUFFLE_EVENT, SHUFFLE_NOTE };
+
+struct shuffle_record {
+	enum shuffle_kind kind;
+	uint32_t from;       /* the task that sent it, so the partition that an item was read in */
+	int64_t sent_ms;     /* the greatest ts that it had seen */
+	struct slice note;   /* SHUFFLE_NOTE; the rest SHUFFLE_EVENT */
+	struct slice topic;  /* of the input */
+	uint64_t log;        /* the topic was created anew so often */
+	int64_t offset;
+	uint32_t item;       /* its place in the record */
+	struct slice key;    /* of the record; data NULL: absent */
+	struct slice headers; /* as dead_letter_put_header writes them */
+	struct slice value;  /* the item */
+};
+
+enum shuffle_result { SHUFFLE_OURS, SHUFFLE_OTHERS, SHUFFLE_DAMAGED };
+
+/* Whether, and how, a configuration shuffles: 0 where it does not. What is stored under another one has
+ * people and clicks in other tasks. */
+uint64_t shuffle_mode(const struct config *config);
+uint64_t shuffle_stamp(const struct config *config, size_t task_count);
+
+void shuffle_encode(uint64_t stamp, const struct shuffle_record *record, struct buffer *out);
+must_check enum shuffle_result shuffle_decode(uint64_t stamp, size_t task_count, struct slice bytes,
+					      struct shuffle_record *record);
+
+#endif
