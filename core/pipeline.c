@@ -28,7 +28,7 @@ struct task *task_create(const struct options *options, const unsigned char iden
 	task->max_ms = task->aligned_ms = TIME_NONE;
 	task->others_ms = INT64_MAX;
 	task->forgotten_ms = TIME_NONE;
-	task->confirmed_ms = INT64_MAX;
+	task->confirmed_ms = task->arrived_ms = INT64_MAX;
 	return task;
 }
 
@@ -92,10 +92,17 @@ static enum verdict_class take_report(struct task *task, const struct event *eve
 	return class;
 }
 
+int64_t task_known_ms(const struct task *task)
+{
+	return task->aligned_ms < task->confirmed_ms ? task->aligned_ms : task->confirmed_ms;
+}
+
 /* No event older than it will come. */
 static int64_t safe_ms(const struct task *task)
 {
-	int64_t known_ms = task->aligned_ms < task->confirmed_ms ? task->aligned_ms : task->confirmed_ms;
+	int64_t known_ms = task_known_ms(task);
+	if (task->arrived_ms < known_ms)
+		known_ms = task->arrived_ms;
 	return known_ms == TIME_NONE ? TIME_NONE : known_ms - task->options->lateness_ms;
 }
 
@@ -334,6 +341,11 @@ void task_advance(struct task *task, int64_t now_ms)
 void task_confirm(struct task *task, int64_t confirmed_ms)
 {
 	task->confirmed_ms = confirmed_ms;
+}
+
+void task_note_arrived(struct task *task, int64_t arrived_ms)
+{
+	task->arrived_ms = arrived_ms;
 }
 
 /* An ad whose parents or zone are others from now on. */

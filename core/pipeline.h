@@ -109,6 +109,7 @@ struct task {
 	int64_t others_ms;     /* task_align */
 	int64_t aligned_ms;    /* what is older than this by more than `lateness` is late; never goes back */
 	int64_t confirmed_ms; /* INT64_MAX: the task is alone, or everybody has read everything */
+	int64_t arrived_ms;   /* INT64_MAX: nothing comes from other tasks */
 	bool are_names_changed; /* of an ad, since they were made known */
 	bool are_reports_changed;
 	int64_t forgotten_ms; /* T when people and history were last forgotten */
@@ -179,6 +180,12 @@ void task_advance(struct task *task, int64_t now_ms);
  * Until then tails are kept, so that people can still be moved; a task that is alone need not say
  * it. */
 void task_confirm(struct task *task, int64_t confirmed_ms);
+
+/* What other tasks forward up to this stream time, and all that it has them say, has come. Until then tails
+ * are kept, too; where nothing is forwarded it need not be said. */
+void task_note_arrived(struct task *task, int64_t arrived_ms);
+/* How far the task's own inputs and the names are, which is how far others may be by now. */
+int64_t task_known_ms(const struct task *task);
 
 /* The parents of some ads, as the merger found them among all tasks. The people of the ads are
  * counted there from now on, those of tails from the beginning. Days that end to exist are said to

@@ -334,6 +334,8 @@ void publisher_turn(struct publisher *publisher)
 		publisher->heard_ms = loop_now_ms();
 	is_busy |= read_bulletins(publisher);
 	if (publisher_merges(publisher))
+		raise_to(&publisher->shared->merger_heard_ms, loop_now_ms());
+	if (publisher_merges(publisher))
 		is_busy |= publisher_send_rows(publisher, loop_now_ms()) > 0;
 	dead_letters_send(publisher->dead, publisher->out);
 	kafka_out_poll(publisher->out, 0);

@@ -392,6 +392,7 @@ static void hear_down(struct publisher *publisher, const struct exchange_head *h
 		return;
 	}
 	raise_to(&shared->now_ms, head->now_ms);
+	raise_to(&shared->merger_heard_ms, loop_now_ms());
 	raise_revision(&shared->revision, head->revision);
 	atomic_store_explicit(&shared->others_position_ms, head->position_ms, memory_order_relaxed);
 	struct bulletin_reader reader = publisher_deaf_reader(publisher);

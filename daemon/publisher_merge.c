@@ -168,6 +168,7 @@ void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t po
 		struct source *source = &merging->sources[publisher->mentions[i].task];
 		source->has_spoken = true;
 		source->position_ms = position_ms;
+		source->heard_ms = loop_now_ms();
 	}
 	publisher->mention_count = 0;
 	if (now_ms == TIME_NONE)
@@ -178,6 +179,12 @@ void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t po
 		merger_freeze(merging->merger, now_ms);
 }
 
+/* Where events are forwarded, one that is silent may have some that it has not taken in. */
+static bool is_silent(const struct publisher *publisher, const struct source *source)
+{
+	return publisher->forwards && loop_now_ms() - source->heard_ms > SILENT_MS;
+}
+
 /* Behind the parents that follow from all names up to there. */
 void publisher_confirm(struct publisher *publisher)
 {
@@ -185,7 +192,8 @@ void publisher_confirm(struct publisher *publisher)
 	int64_t covered_ms = INT64_MAX;
 	for (size_t i = 0; i < publisher->task_count; i++) {
 		const struct source *source = &merging->sources[i];
-		int64_t position_ms = source->has_spoken ? source->position_ms : TIME_NONE;
+		bool counts = source->has_spoken && !is_silent(publisher, source);
+		int64_t position_ms = counts ? source->position_ms : TIME_NONE;
 		if (position_ms < covered_ms)
 			covered_ms = position_ms;
 	}

@@ -23,6 +23,9 @@
 /* The first as in status.h. */
 enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_EXCHANGE, TOPIC_ALERTS, TOPIC_COUNT };
 
+/* So long a task may say nothing before it counts as away: less than ARRIVAL_MS of the workers. */
+enum { SILENT_MS = 2000 };
+
 /* To and from one worker of this instance. */
 struct channel {
 	struct ring up;   /* bulletins of the worker */
@@ -43,6 +46,7 @@ struct source {
 	uint64_t term;       /* of the owner who is listened to; 0: nobody yet */
 	int64_t heard_ms;    /* loop time when he last spoke */
 	int64_t position_ms; /* what its names cover */
+	int64_t heard_ms;    /* loop time when it last spoke */
 	bool has_spoken;     /* under this term, with its names */
 	bool is_caught_up;
 	bool has_recalled;   /* said under any term what it does not know of */

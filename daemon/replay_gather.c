@@ -70,7 +70,8 @@ static void gather_fact(struct gather *gather, const struct event *event, uint32
 		return;
 	struct gathered_claim claim = {
 		.click = click,
-		.claim = {gathered.key, event->ts_ms, (uint32_t)event->id.len, claim_tie(event->user)},
+		.claim = {.person = gathered.key, .time_ms = event->ts_ms, .id_len = (uint16_t)event->id.len,
+			  .tie = claim_tie(event->user)},
 		.id_at = gather->claim_ids.len,
 	};
 	buffer_put(&gather->claims, &claim, sizeof(claim));

@@ -33,6 +33,9 @@ struct shared {
 	/* The same of the hindmost task of other instances, as the merging one told; INT64_MAX without any.
 	 * Written by the publisher. */
 	_Atomic int64_t others_position_ms;
+	/* Loop time when the merging instance was last heard of, be it this one: written by the publisher.
+	 * Licenses workers to go by what it has confirmed, for a while. */
+	_Atomic int64_t merger_heard_ms;
 	struct task_duty *duties; /* by task */
 	size_t task_count;
 	/* Task 0 is ours, and Redis knows it: set by the worker that has claimed it, cleared when it lets

@@ -126,10 +126,15 @@ static void say_again(struct worker *worker)
 	if (asked_count == worker->asked_count)
 		return;
 	worker->asked_count = asked_count;
-	worker->bulletin->announcement = atomic_load_explicit(&shared->announcement, memory_order_acquire);
+	uint64_t announcement = atomic_load_explicit(&shared->announcement, memory_order_acquire);
+	bool is_other_merger = announcement != worker->bulletin->announcement;
+	worker->bulletin->announcement = announcement;
+	if (is_other_merger)
+		worker->confirmed_ms = TIME_NONE;
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		if (worker->tasks[i].state != TASK_READING)
 			continue;
+		task_confirm(worker->tasks[i].task, worker->confirmed_ms);
 		task_say_again(worker->tasks[i].task);
 		worker->tasks[i].is_told = worker->tasks[i].is_caught_up = false;
 	}
@@ -193,7 +198,7 @@ static void make_known(struct worker *worker, bool is_last)
 		say_caught_up(task);
 	}
 	worker->bulletin->now_ms = now_ms;
-	worker->bulletin->position_ms = worker_say_position(worker);
+	worker->bulletin->position_ms = worker_sent_position(worker, worker_say_position(worker));
 	hand_over(worker);
 }
 
@@ -344,6 +349,7 @@ void worker_turn(struct worker *worker)
 	worker_erase(worker);
 	worker_follow_group(worker);
 	worker_begin_reading(worker);
+	worker_note_arrived(worker);
 	if (loop_now_ms() >= worker->poll_due_ms)
 		poll_kafka(worker, LOOP_READ);
 	if (may_read(worker))
@@ -466,6 +472,7 @@ struct worker *worker_create(const struct worker_options *options)
 	worker->shuffle_input = config->kafka.inputs.count;
 	worker->shuffle_stamp = shuffle_stamp(config, options->shared->task_count);
 	worker->wall_ms = TIME_NONE;
+	worker->sent_position_ms = worker->next_position_ms = TIME_NONE;
 	worker->confirmed_ms = TIME_NONE;
 	worker->tasks = calloc(options->task_count ? options->task_count : 1, sizeof(*worker->tasks));
 	CHECK(worker->tasks);

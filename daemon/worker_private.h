@@ -24,6 +24,12 @@ enum task_state {
 	TASK_FAILED /* the daemon ends */
 };
 
+/* How long what is forwarded may be on its way, by way of a click's home and back, while nobody is away; and
+ * how often it is looked how far a task is. */
+enum { ARRIVAL_MS = 5000, ARRIVAL_LOOK_MS = 250, ARRIVAL_LOOK_COUNT = ARRIVAL_MS / ARRIVAL_LOOK_MS };
+/* So long the merging instance may be silent before it counts as away. */
+enum { MERGER_SILENT_MS = 2000 };
+
 /* One input of one task. */
 struct worker_input {
 	int64_t offset;    /* that is read next */
@@ -60,6 +66,8 @@ struct worker_task {
 	int64_t restore_ms;        /* how long it took; -1 until it has ended */
 	int64_t covered_ms;        /* wall clock of the commit that was read back; TIME_NONE: there is none */
 	struct marks marks;        /* of what others forwarded */
+	int64_t looks[ARRIVAL_LOOK_COUNT]; /* what was known; the oldest at look_count modulo their number */
+	size_t look_count;
 	struct buffer traces;      /* and marks, as of the commit that is being made */
 	struct commit *commit;     /* made, waiting until its dead letters are delivered */
 	uint64_t commit_dead;      /* the last of them */
@@ -91,6 +99,10 @@ struct worker {
 	uint64_t dead_sequence;    /* of the last dead letter */
 	uint64_t forward_sequence; /* of what was forwarded last */
 	struct buffer forward;
+	int64_t look_due_ms;       /* loop time */
+	int64_t sent_position_ms;  /* up to which what was to be forwarded is in Kafka */
+	int64_t next_position_ms;  /* the next one, when all up to this sequence is */
+	uint64_t next_sequence;
 	int64_t wall_ms;           /* as of this turn; TIME_NONE with clock: event */
 	/* loop time: when a window, or the history, may be said again */
 	int64_t due_ms[WINDOW_COUNT_MAX + 1];
@@ -151,6 +163,10 @@ int64_t worker_say_position(struct worker *worker);
 void worker_place_task(struct worker_task *task);
 /* Sends a record to another task. False: it is too large. */
 must_check bool worker_forward(struct worker_task *task, uint32_t to, const struct shuffle_record *record);
+/* Of a position, what may be said of it: what was forwarded before it is in Kafka. */
+int64_t worker_sent_position(struct worker *worker, int64_t position_ms);
+/* What has come by now, where it is time. */
+void worker_note_arrived(struct worker *worker);
 void worker_put_marks(const struct worker_task *task, struct buffer *out);
 void worker_get_marks(struct worker_task *task, struct reader *reader);
 

@@ -32,8 +32,56 @@ void worker_place_task(struct worker_task *task)
 		.users = shuffle.users,
 		.clicks = shuffle.clicks,
 	};
-	if (shuffle.is_on)
-		task_set_place(task->task, &place, send_note, task);
+	if (!shuffle.is_on)
+		return;
+	task_set_place(task->task, &place, send_note, task);
+	for (size_t i = 0; i < ARRIVAL_LOOK_COUNT; i++)
+		task->looks[i] = TIME_NONE;
+	task_note_arrived(task->task, TIME_NONE);
+}
+
+int64_t worker_sent_position(struct worker *worker, int64_t position_ms)
+{
+	const struct worker_options *options = &worker->options;
+	uint64_t delivered = publisher_forward_delivered(options->publisher, options->number);
+	if (delivered >= worker->next_sequence) {
+		worker->sent_position_ms = worker->next_position_ms;
+		worker->next_position_ms = position_ms;
+		worker->next_sequence = worker->forward_sequence;
+	}
+	if (delivered >= worker->forward_sequence || position_ms < worker->sent_position_ms)
+		worker->sent_position_ms = position_ms;
+	return worker->sent_position_ms;
+}
+
+static int64_t hindmost_look(const struct worker_task *task)
+{
+	int64_t hindmost_ms = INT64_MAX;
+	for (size_t i = 0; i < ARRIVAL_LOOK_COUNT; i++)
+		if (task->looks[i] < hindmost_ms)
+			hindmost_ms = task->looks[i];
+	return hindmost_ms;
+}
+
+/* What other tasks had sent when they were as far as this one was a while ago is here by now, if all have
+ * been there since. Where one is away, its positions are not confirmed (publisher_confirm); where the merging
+ * instance is, nothing is. */
+void worker_note_arrived(struct worker *worker)
+{
+	if (worker->input_count == worker->shuffle_input || loop_now_ms() < worker->look_due_ms)
+		return;
+	int64_t heard_ms = atomic_load_explicit(&worker->options.shared->merger_heard_ms,
+						memory_order_relaxed);
+	bool is_merger_away = loop_now_ms() - heard_ms > MERGER_SILENT_MS;
+	worker->look_due_ms = loop_now_ms() + ARRIVAL_LOOK_MS;
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		struct worker_task *task = &worker->tasks[i];
+		if (task->state != TASK_READING)
+			continue;
+		task->looks[task->look_count++ % ARRIVAL_LOOK_COUNT] =
+			is_merger_away ? TIME_NONE : task_known_ms(task->task);
+		task_note_arrived(task->task, hindmost_look(task));
+	}
 }
 
 /* How often each topic was created anew, and what of other tasks' partitions of it was applied here. */

@@ -322,12 +322,16 @@ static bool knows_click(const struct person *person, const struct fact *fact)
 	return touch && touch->time_ms == fact->time_ms && touch->ad == fact->ad;
 }
 
-/* What the claimant has folded over: a click becomes known to him, the rest is the click's own. */
-static void take_old(struct join *join, const struct join_event *event, struct key128 claimant,
+/* What the claimant has folded over. If it is older than his claim by more than `lateness`, he may have done
+ * so before he claimed: a click becomes known to him, the rest is the click's own. Else it was here before,
+ * and comes again. */
+static void take_old(struct join *join, const struct join_event *event, const struct claim *claim,
 		     struct step_list *out)
 {
+	if (event->fact.time_ms >= claim->time_ms - join->options->lateness_ms)
+		return;
 	if (event->fact.rank == RANK_CLICK) {
-		join_load(join, &join->person, claimant);
+		join_load(join, &join->person, claim->person);
 		if (!knows_click(&join->person, &event->fact))
 			join_add_old_click(join, &join->person, &event->fact, out);
 		join_store(join, &join->person);
@@ -353,7 +357,7 @@ bool abroad_take(struct join *join, struct slice bytes, int64_t safe_ms, struct 
 		if (!get_fact(join, &reader, note.click, &event))
 			return false;
 		if (join_take(join, &event, out) == JOIN_LATE)
-			take_old(join, &event, claim.person, out);
+			take_old(join, &event, &claim, out);
 	}
 	return true;
 }

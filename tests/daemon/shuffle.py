@@ -20,7 +20,7 @@ from daemon_case import (DEAD, Daemon, create_topic, generate, refused, replay, 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 40_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
 PARTITIONS = 5
-CHUNKS = 10
+CHUNKS = 8
 SHUFFLE = "ladder.shuffle"
 # topic: how it is read, and how it is written: the key's field, and librdkafka's partitioner
 TOPICS = {
@@ -58,8 +58,8 @@ def with_rivals(events, dice):
 class Feed:
     def __init__(self, folder, broker):
         self.folder, self.broker = folder, broker
-        generate("--seed", SEED, "--events", EVENTS, "--out", folder / "made.ndjson", "--span", "6d",
-                 "--ads", 12, "--people", EVENTS // 20, "--duplicates", 3)
+        generate("--seed", SEED, "--events", EVENTS, "--out", folder / "made.ndjson", "--span", "21d",
+                 "--ads", 12, "--people", EVENTS // 20, "--duplicates", 3, "--late", 5)
         made = [json.loads(line) for line in (folder / "made.ndjson").read_text().splitlines()]
         self.events = with_rivals(made, random.Random(SEED))
         self.path = write_events(folder / "events.ndjson", self.events)
@@ -67,7 +67,7 @@ class Feed:
         self.chunk = 0
 
     def send_chunk(self):
-        """The next tenth."""
+        """The next part."""
         size = -(-len(self.events) // CHUNKS)
         begin = self.chunk * size
         self.chunk += 1
@@ -132,16 +132,13 @@ def read_it_all(config, folder, feed, want):
     other is stopped, with what it has not sent yet, until the first has everything, and goes on."""
     daemons, ports = [], [free_port(), free_port()]
     try:
-        feed.send_chunk()
-        daemons.append(start(config, folder, "one", ports[0]))
-        daemons[0].wait_said("a worker has read to the end", 20)
-        for _ in range(2):
+        for _ in range(3):
             feed.send_chunk()
+        daemons.append(start(config, folder, "one", ports[0]))
         daemons.append(start(config, folder, "two", ports[1]))
         daemons[1].wait_said("a task is read back", 20)
-        for number in range(3):
-            time.sleep(0.3)
-            feed.send_chunk()
+        time.sleep(0.3)
+        feed.send_chunk()
         daemons[0].kill9()
         feed.send_chunk()
         daemons[1].wait_said("a task is read back", 20, count=PARTITIONS)
