@@ -14,10 +14,10 @@ import urllib.request
 from pathlib import Path
 
 from broker import Broker, Redis, free_port, run, wait_until
-from daemon_case import (DEAD, Daemon, create_topic, generate, refused, replay, settings, stop_within,
-                         wait_for_rows, write_config, write_events)
+from daemon_case import (DEAD, OUTPUTS, Daemon, by_key, create_topic, difference, generate, is_empty, refused,
+                         replay, settings, stop_within, write_config, write_events)
 
-EVENTS = int(os.environ.get("LADDER_EVENTS", 40_000))
+EVENTS = int(os.environ.get("LADDER_EVENTS", 24_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
 PARTITIONS = 5
 CHUNKS = 8
@@ -94,6 +94,24 @@ def metrics(ports):
     return sums
 
 
+def wait_for_wanted(broker, want, daemon):
+    """Until all rows that are wanted are as they must be. A message counts as organic until its click's facts
+    have come from another partition; where its owner is killed between that and the next commit, an hour that
+    held nothing else was published, and nobody remembers it: such rows may be left. What they hold would be
+    missing elsewhere if it were counted there."""
+    begin, problem = time.monotonic(), ""
+    while problem is not None:
+        daemon.check_runs()
+        assert time.monotonic() - begin < 60, f"{problem}\n{daemon.said()[-3000:]}"
+        time.sleep(1)
+        got = by_key(broker.rows(*OUTPUTS))
+        problem = difference(want, {key: row for key, row in got.items() if key in want})
+    left = [key for key, row in got.items() if key not in want and not is_empty(json.loads(row))]
+    print(f"{len(want)} rows, equal {time.monotonic() - begin:.0f} s after the last event, {len(left)} left "
+          "over", flush=True)
+    assert len(left) < len(want) / 100, left[:5]
+
+
 def held(ports):
     return len(metrics(ports)["ladderd_input_offset"]) // (len(TOPICS) + 1)
 
@@ -151,8 +169,7 @@ def read_it_all(config, folder, feed, want):
         feed.send_chunk()
         daemons[1].resume()
         assert feed.chunk == CHUNKS
-        took = wait_for_rows(feed.broker, want, 60, daemons[0])
-        print(f"{len(want)} rows, equal {took:.0f} s after the last event", flush=True)
+        wait_for_wanted(feed.broker, want, daemons[0])
         wait_until(lambda: held(ports) == PARTITIONS, 20, "both with their tasks")
         time.sleep(1.5)  # the status is said once a second
         check_balance(feed, ports)
