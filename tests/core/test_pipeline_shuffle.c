@@ -144,7 +144,8 @@ static void crash(struct member *member)
 	struct reader reader = reader_of(buffer_slice(&member->marks_committed));
 	task_destroy(task_of(member));
 	begin_task(member);
-	assert_null(page_store_restore(&member->pages, task_of(member)));
+	if (member->pages.count)
+		assert_null(page_store_restore(&member->pages, task_of(member)));
 	marks_clear(&member->marks);
 	if (member->marks_committed.len)
 		marks_decode(&member->marks, INPUT, &reader);
