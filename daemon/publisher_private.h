@@ -46,7 +46,6 @@ struct source {
 	uint64_t term;       /* of the owner who is listened to; 0: nobody yet */
 	int64_t heard_ms;    /* loop time when he last spoke */
 	int64_t position_ms; /* what its names cover */
-	int64_t heard_ms;    /* loop time when it last spoke */
 	bool has_spoken;     /* under this term, with its names */
 	bool is_caught_up;
 	bool has_recalled;   /* said under any term what it does not know of */

@@ -95,21 +95,17 @@ def metrics(ports):
 
 
 def wait_for_wanted(broker, want, daemon):
-    """Until all rows that are wanted are as they must be. A message counts as organic until its click's facts
-    have come from another partition; where its owner is killed between that and the next commit, an hour that
-    held nothing else was published, and nobody remembers it: such rows may be left. What they hold would be
-    missing elsewhere if it were counted there."""
+    """Until all rows are as they must be: nothing is left of what counted as organic until its click's facts had
+    come from another partition, though its owner may have been killed just then."""
     begin, problem = time.monotonic(), ""
     while problem is not None:
         daemon.check_runs()
         assert time.monotonic() - begin < 60, f"{problem}\n{daemon.said()[-3000:]}"
         time.sleep(1)
         got = by_key(broker.rows(*OUTPUTS))
-        problem = difference(want, {key: row for key, row in got.items() if key in want})
-    left = [key for key, row in got.items() if key not in want and not is_empty(json.loads(row))]
-    print(f"{len(want)} rows, equal {time.monotonic() - begin:.0f} s after the last event, {len(left)} left "
-          "over", flush=True)
-    assert len(left) < len(want) / 100, left[:5]
+        held = {key: row for key, row in got.items() if key in want or not is_empty(json.loads(row))}
+        problem = difference(want, held)
+    print(f"{len(want)} rows, equal {time.monotonic() - begin:.0f} s after the last event", flush=True)
 
 
 def held(ports):
