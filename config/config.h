@@ -20,6 +20,7 @@ enum config_clock { CONFIG_CLOCK_WALL, CONFIG_CLOCK_EVENT };
 enum config_format { CONFIG_FORMAT_LADDER };
 enum config_key { CONFIG_KEY_USER, CONFIG_KEY_CLICK_ID, CONFIG_KEY_NONE };
 enum config_on_gap { CONFIG_ON_GAP_STOP, CONFIG_ON_GAP_SKIP };
+enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_dead_letters { CONFIG_DEAD_LETTERS_KEEP, CONFIG_DEAD_LETTERS_REDACT };
 
 struct config_property {

@@ -14,24 +14,43 @@ struct place *load_place_of(struct load *load, const struct setting *setting)
 	return &load->places[setting_index(setting)];
 }
 
+/* False: no key of that name, or one that is so near, is anywhere. */
+static bool add_elsewhere_problem(struct load *load, const struct document_node *key, unsigned distance_max)
+{
+	const struct setting *setting = setting_elsewhere(key->text, distance_max, NULL);
+	char places[512] = "";
+	if (setting && !strchr(setting->path, '.')) {
+		load_add(load, key, "unknown key `%s` here: `%s` belongs at the top level of the file, not "
+			 "in another key", key->text, setting->path);
+		return true;
+	}
+	for (; setting; setting = setting_elsewhere(key->text, distance_max, setting)) {
+		size_t len = strlen(places);
+		snprintf(places + len, sizeof places - len, "%s`%s`", len ? " or " : "", setting->path);
+	}
+	if (places[0])
+		load_add(load, key, "unknown key `%s` here: did you mean %s?", key->text, places);
+	return places[0] != '\0';
+}
+
 static void add_unknown_problem(struct load *load, const struct setting *parent,
 				const struct document_node *key)
 {
 	const struct setting *near = setting_nearest(parent, key->text);
-	const struct setting *elsewhere = setting_elsewhere(key->text);
 	char known[512] = "";
+	if (add_elsewhere_problem(load, key, 0))
+		return;
 	if (near) {
 		load_add(load, key, "unknown key `%s`: did you mean `%s`?", key->text, setting_name(near));
-	} else if (elsewhere) {
-		load_add(load, key, "unknown key `%s` here: did you mean `%s`?", key->text, elsewhere->path);
-	} else {
-		for (const struct setting *child = NULL; (child = setting_next(parent, child));) {
-			size_t len = strlen(known);
-			snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "",
-				 setting_name(child));
-		}
-		load_add(load, key, "unknown key `%s`: known here are %s", key->text, known);
+		return;
 	}
+	if (add_elsewhere_problem(load, key, 1))
+		return;
+	for (const struct setting *child = NULL; (child = setting_next(parent, child));) {
+		size_t len = strlen(known);
+		snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "", setting_name(child));
+	}
+	load_add(load, key, "unknown key `%s`: known here are %s", key->text, known);
 }
 
 static void load_key(struct load *load, const struct setting *parent, const struct document_node *key,

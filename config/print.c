@@ -98,7 +98,7 @@ static void print_reference_row(FILE *file, const struct setting *setting)
 		fprintf(file, "%s Such as `%s`.", need_text(setting) + 1, setting->fallback);
 	else if (setting->fallback)
 		fprintf(file, "`%s`", setting->fallback);
-	fprintf(file, " | %s | ", range);
+	fprintf(file, " | %s | %s | ", range, setting->is_live ? "yes" : "");
 	print_cell(file, setting->sentence);
 	fputs(" |\n", file);
 }
@@ -109,9 +109,10 @@ void config_print_reference(FILE *file)
 	const struct setting *settings = settings_all(&count);
 	fputs("# Settings\n\n"
 	      "One YAML file. A key that is missing has its default; an unknown one is an error. `[]`\n"
-	      "stands for each item of a list, `<id>` for an id of your own.\n\n"
-	      "| setting | type | default | range | what it does, and when to change it |\n"
-	      "|---|---|---|---|---|\n", file);
+	      "stands for each item of a list, `<id>` for an id of your own. What is live can change while\n"
+	      "ladderd runs: it takes a new value on SIGHUP. All else takes a restart.\n\n"
+	      "| setting | type | default | range | live | what it does, and when to change it |\n"
+	      "|---|---|---|---|---|---|\n", file);
 	for (size_t i = 0; i < count; i++)
 		print_reference_row(file, &settings[i]);
 }

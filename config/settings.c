@@ -6,25 +6,29 @@
 
 #include "config/config.h"
 
+/* The needs, and which of them makes a setting live. */
+enum { IS_OPTIONAL, IS_DERIVED = 0, IS_REQUIRED = 0, IS_FOR_RUN = 0, IS_LIVE = 1 };
+#define NEED(need) NEED_##need, IS_##need
+
 static const struct setting SETTINGS[] = {
-#define GROUP(path, name, sentence) {#path, KIND_GROUP, NEED_OPTIONAL, 0, NULL, "", sentence},
+#define GROUP(path, name, sentence) {#path, KIND_GROUP, NEED_OPTIONAL, false, 0, NULL, "", sentence},
 #define GROUP_END(name)
-#define OPTION_GROUP(path, sentence) {#path, KIND_GROUP, NEED_OPTIONAL, 0, NULL, "", sentence},
+#define OPTION_GROUP(path, sentence) {#path, KIND_GROUP, NEED_OPTIONAL, false, 0, NULL, "", sentence},
 #define SETTING(kind, need, group, name, member, fallback, range, sentence) \
-	{#group "." #name, KIND_##kind, NEED_##need, offsetof(struct config, group.member), fallback, range, \
+	{#group "." #name, KIND_##kind, NEED(need), offsetof(struct config, group.member), fallback, range, \
 	 sentence},
 #define TOP(kind, need, name, member, fallback, range, sentence) \
-	{#name, KIND_##kind, NEED_##need, offsetof(struct config, member), fallback, range, sentence},
+	{#name, KIND_##kind, NEED(need), offsetof(struct config, member), fallback, range, sentence},
 #define OPTION(kind, need, path, member, fallback, range, sentence) \
-	{path, KIND_##kind, NEED_##need, offsetof(struct config, options.member), fallback, range, sentence},
+	{path, KIND_##kind, NEED(need), offsetof(struct config, options.member), fallback, range, sentence},
 #define INPUT(kind, need, name, member, fallback, range, sentence) \
-	{"kafka.inputs[]." #name, KIND_##kind, NEED_##need, offsetof(struct config_input, member), fallback, \
+	{"kafka.inputs[]." #name, KIND_##kind, NEED(need), offsetof(struct config_input, member), fallback, \
 	 range, sentence},
 #define ACCOUNT(kind, need, name, member, fallback, range, sentence) \
-	{"accounts.<id>." #name, KIND_##kind, NEED_##need, offsetof(struct account_options, member), \
+	{"accounts.<id>." #name, KIND_##kind, NEED(need), offsetof(struct account_options, member), \
 	 fallback, range, sentence},
 #define WINDOW(kind, need, name, member, fallback, range, sentence) \
-	{"windows[]." #name, KIND_##kind, NEED_##need, offsetof(struct window_options, member), fallback, \
+	{"windows[]." #name, KIND_##kind, NEED(need), offsetof(struct window_options, member), fallback, \
 	 range, sentence},
 #include "config/settings.def"
 };
@@ -125,11 +129,13 @@ const struct setting *setting_nearest(const struct setting *parent, const char *
 	return nearest;
 }
 
-const struct setting *setting_elsewhere(const char *name)
+const struct setting *setting_elsewhere(const char *name, unsigned distance_max,
+					const struct setting *previous)
 {
-	for (size_t i = 0; i < SETTING_COUNT; i++)
-		if (!strpbrk(SETTINGS[i].path, "[<") && strcmp(setting_name(&SETTINGS[i]), name) == 0)
-			return &SETTINGS[i];
+	const struct setting *setting = previous ? previous + 1 : SETTINGS;
+	for (; setting < SETTINGS + SETTING_COUNT; setting++)
+		if (text_distance(setting_name(setting), name) <= distance_max)
+			return setting;
 	return NULL;
 }
 

@@ -31,12 +31,13 @@ enum setting_kind {
 	KIND_COUNT
 };
 
-enum setting_need { NEED_OPTIONAL, NEED_DERIVED, NEED_REQUIRED, NEED_FOR_RUN };
+enum setting_need { NEED_OPTIONAL, NEED_DERIVED, NEED_REQUIRED, NEED_FOR_RUN, NEED_LIVE = NEED_OPTIONAL };
 
 struct setting {
 	const char *path; /* "ladder.gap", "kafka.inputs[].topic", "accounts.<id>.currency" */
 	enum setting_kind kind;
 	enum setting_need need;
+	bool is_live; /* a running ladderd takes a new value */
 	size_t offset; /* in struct config, or in the item of the list that it belongs to */
 	const char *fallback; /* YAML; an example where it is required; NULL for groups and DERIVED */
 	const char *range;    /* see settings.def */
@@ -56,8 +57,10 @@ const struct setting *setting_find(const struct setting *parent, const char *nam
 
 /* The row whose key is nearest to `name` among those in `parent`, at most 2 edits away, or NULL. */
 const struct setting *setting_nearest(const struct setting *parent, const char *name);
-/* The first row of that name anywhere but in items of lists, or NULL. */
-const struct setting *setting_elsewhere(const char *name);
+/* The next row after `previous` (NULL: the first) whose key is at most so many edits from `name`, wherever it
+ * is, or NULL. */
+const struct setting *setting_elsewhere(const char *name, unsigned distance_max,
+					const struct setting *previous);
 
 /* How many single letters have to be inserted, left out or replaced to make one of the other, letter
  * case aside; at most 3, which stands for more, too. */

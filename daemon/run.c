@@ -504,6 +504,7 @@ int command_run(int argc, char **argv)
 	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
 	if (!config)
 		return EXIT_CONFIG;
+	log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
 	struct sigaction action = {.sa_handler = handle_signal};
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);

@@ -402,6 +402,7 @@ static void test_reference_has_the_settings(void **state)
 			fail_msg("no row for %s", settings[i].path);
 		char *sentence = strstr(row, settings[i].sentence);
 		assert_true(sentence && sentence < strchr(row + 1, '\n'));
+		assert_true((memcmp(sentence - 8, "| yes | ", 8) == 0) == settings[i].is_live);
 	}
 	free(text);
 }
