@@ -329,6 +329,7 @@ static void turn_forwards(struct publisher *publisher)
 
 void publisher_turn(struct publisher *publisher)
 {
+	pulse_beat(&publisher->shared->pulses[publisher->worker_count], loop_now_ms());
 	bool is_busy = far_turn(publisher);
 	if (is_busy)
 		publisher->heard_ms = loop_now_ms();
@@ -377,6 +378,7 @@ void publisher_begin(struct publisher *publisher)
 static void *run(void *ctx)
 {
 	struct publisher *publisher = ctx;
+	pthread_setname_np(pthread_self(), "publisher");
 	publisher_begin(publisher);
 	for (;;) {
 		publisher_turn(publisher);

@@ -15,12 +15,15 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/memory.h"
+#include "daemon/progress.h"
+#include "daemon/service.h"
 #include "daemon/watch.h"
 #include "daemon/worker.h"
 
 enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, LEAVE_GROUP_MS = 1000 };
 enum { EXCHANGE_RETENTION_MS = 3600000, LET_GO_MS = 15000, LET_GO_LOOK_MS = 5 };
 enum { WATCH_MS = 100, MEMORY_SAID_EVERY_MS = 60000 };
+enum { START_MS = 60000, START_SAID_EVERY_MS = 5000, END_MS = 15000 };
 
 /* What belongs to one run. */
 struct run {
@@ -42,7 +45,10 @@ struct run {
 	struct memory_plan memory;
 	int64_t memory_said_ms; /* when it was last said to be full */
 	struct watch *watch;    /* NULL: nobody asks */
+	struct progress *progress;
 	bool is_member;         /* the group has said what tasks are ours */
+	bool is_ready;          /* the same, once, and the service manager knows */
+	int64_t start_said_ms;
 	int64_t status_due_ms;
 };
 
@@ -72,6 +78,17 @@ static void pause_ms(int64_t time_ms)
 {
 	struct timespec pause = {time_ms / 1000, time_ms % 1000 * 1000000};
 	nanosleep(&pause, NULL);
+}
+
+/* The service manager waits for Kafka as patiently as we do. */
+static void say_start(struct run *run, const char *waits_for)
+{
+	int64_t now_ms = loop_now_ms();
+	if (run->start_said_ms && now_ms - run->start_said_ms < START_SAID_EVERY_MS)
+		return;
+	run->start_said_ms = now_ms;
+	service_extend(START_MS);
+	service_say("waits for %s", waits_for);
 }
 
 static bool check_inputs(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
@@ -149,6 +166,7 @@ static int ask_kafka(struct run *run)
 			code = code_of(&error);
 			break;
 		}
+		say_start(run, "Kafka");
 		pause_ms(ASK_AGAIN_MS);
 	}
 	kafka_admin_destroy(admin);
@@ -314,12 +332,25 @@ static void leave_tasks(void *ctx, const int32_t *tasks, size_t task_count, bool
 		pause_ms(LET_GO_LOOK_MS);
 }
 
+static void tell_manager(struct run *run)
+{
+	if (run->is_member && !run->is_ready) {
+		run->is_ready = true;
+		service_ready();
+		service_say("has joined its group");
+	} else if (!run->is_ready) {
+		say_start(run, "its group");
+	}
+	progress_tell(run->progress, loop_now_ms(), run->task_count);
+}
+
 static void wait_for_end(struct run *run)
 {
 	struct kafka_error error;
 	while (!atomic_load(&is_stop_requested) && !atomic_load(&run->shared.is_stopping)) {
 		watch_memory(run);
 		say_status(run, false);
+		tell_manager(run);
 		erasures_poll(run->erasures);
 		atomic_store_explicit(&run->shared.erased, erasures_current(run->erasures),
 				      memory_order_release);
@@ -329,6 +360,8 @@ static void wait_for_end(struct run *run)
 			fail(run, code_of(&error));
 		}
 	}
+	service_stopping(END_MS);
+	service_say("commits what it has read");
 	atomic_store(&run->shared.is_stopping, true);
 	wake_workers(run);
 }
@@ -363,7 +396,10 @@ static void create_shared(struct run *run)
 	shared->task_count = (size_t)run->task_count;
 	shared->positions = calloc(run->worker_count, sizeof(*shared->positions));
 	shared->duties = calloc(shared->task_count, sizeof(*shared->duties));
-	CHECK(shared->positions && shared->duties);
+	size_t pulse_bytes = (run->worker_count + 1) * sizeof(*shared->pulses);
+	shared->pulses = aligned_alloc(_Alignof(struct pulse), pulse_bytes);
+	CHECK(shared->positions && shared->duties && shared->pulses);
+	memset(shared->pulses, 0, pulse_bytes);
 	for (size_t i = 0; i < run->worker_count; i++)
 		atomic_store(&shared->positions[i], TIME_NONE);
 	atomic_store(&shared->others_position_ms, INT64_MAX);
@@ -412,6 +448,7 @@ static int run_clients(struct run *run)
 	}
 	publisher_start(run->publisher);
 	start_workers(run);
+	run->progress = progress_create(run->shared.pulses, run->worker_count + 1, loop_now_ms());
 	log_info("ladderd is running", "tasks=%d workers=%zu inputs=%zu", run->task_count, run->worker_count,
 		 run->config->kafka.inputs.count);
 	wait_for_end(run);
@@ -428,8 +465,10 @@ static int run_all(struct run *run)
 	}
 	kafka_group_destroy(run->group);
 	erasures_destroy(run->erasures);
+	progress_destroy(run->progress);
 	free(run->workers);
 	free(run->tasks);
+	free(run->shared.pulses);
 	free(run->shared.positions);
 	free(run->shared.duties);
 	return code;

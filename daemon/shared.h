@@ -11,6 +11,7 @@
 
 #include "core/model/step.h"
 #include "core/state/erased.h"
+#include "daemon/progress.h"
 
 /* One task of all there are: see worker.h. */
 struct task_duty {
@@ -36,6 +37,7 @@ struct shared {
 	/* Loop time when the merging instance was last heard of, be it this one: written by the publisher.
 	 * Licenses workers to go by what it has confirmed, for a while. */
 	_Atomic int64_t merger_heard_ms;
+	struct pulse *pulses; /* by worker, and behind them the publisher's: progress.h */
 	struct task_duty *duties; /* by task */
 	size_t task_count;
 	/* Task 0 is ours, and Redis knows it: set by the worker that has claimed it, cleared when it lets

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@ enum {
 	REPORTS_EVERY_MS = 500,
 	MENDED_MS = 900000,
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
+	WORKER_MAX = 64, /* settings.def */
 	SAID_PER_EMIT_FAR = 2, /* where it has to travel to another instance */
 };
 
@@ -278,6 +280,8 @@ static size_t read_batches(struct worker *worker)
 /* How fast a backlog was read: once. */
 static void say_at_end(struct worker *worker, size_t count)
 {
+	struct pulse *pulse = &worker->options.shared->pulses[worker->options.number];
+	atomic_fetch_add_explicit(&pulse->record_count, count, memory_order_relaxed);
 	worker->read_count += count;
 	if (worker->read_since_ms == 0)
 		return;
@@ -344,6 +348,7 @@ static bool has_open_commit(const struct worker *worker)
 void worker_turn(struct worker *worker)
 {
 	size_t count = 0;
+	worker_beat(worker);
 	read_wall_clock(worker);
 	read_mailbox(worker);
 	worker_erase(worker);
@@ -375,6 +380,7 @@ static void finish(struct worker *worker)
 {
 	int64_t until_ms = loop_now_ms() + LAST_COMMIT_MS;
 	while (loop_now_ms() < until_ms) {
+		worker_beat(worker);
 		read_mailbox(worker);
 		make_known(worker, true);
 		commit_all(worker, true);
@@ -451,6 +457,9 @@ bool worker_begin(struct worker *worker)
 static void *run(void *ctx)
 {
 	struct worker *worker = ctx;
+	char name[16];
+	snprintf(name, sizeof(name), "worker %zu", worker->options.number % WORKER_MAX);
+	pthread_setname_np(pthread_self(), name);
 	if (!worker_begin(worker))
 		return NULL;
 	while (!atomic_load(&worker->options.shared->is_stopping))

@@ -125,7 +125,8 @@ struct worker {
 	struct worker_batch *batch;
 	uint32_t pauses[HISTOGRAM_BIN_COUNT]; /* of turns, in us: how long worker_commit took */
 	int64_t longest_pause_us;
-	int64_t status_due_ms;     /* loop time */
+	int64_t status_due_ms;     /* loop time, as this: */
+	int64_t pulse_due_ms;      /* when the numbers of its pulse are made again */
 };
 
 static inline const struct config *worker_config(const struct worker *worker)
@@ -188,7 +189,8 @@ void worker_restore(struct worker_task *task);
 void worker_commit(struct worker_task *task, bool is_last);
 bool worker_is_committed(const struct worker_task *task);
 
-/* worker_status.c: says how the worker stands to the board, where it is time. */
+/* worker_status.c: says how the worker stands to the board, where it is time; and that it goes on. */
 void worker_say_status(struct worker *worker);
+void worker_beat(struct worker *worker);
 
 #endif

@@ -72,3 +72,34 @@ void worker_say_status(struct worker *worker)
 	}
 	status_put_worker(worker->options.board, status);
 }
+
+static uint64_t count_behind(const struct worker_task *task)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < task->worker->input_count; i++) {
+		struct input_status input;
+		fill_input(task, i, &input);
+		count += input.log_end > input.offset ? (uint64_t)(input.log_end - input.offset) : 0;
+	}
+	return count;
+}
+
+void worker_beat(struct worker *worker)
+{
+	struct pulse *pulse = &worker->options.shared->pulses[worker->options.number];
+	int64_t now_ms = loop_now_ms();
+	pulse_beat(pulse, now_ms);
+	if (now_ms < worker->pulse_due_ms)
+		return;
+	worker->pulse_due_ms = now_ms + STATUS_EVERY_MS;
+	uint64_t behind = 0;
+	uint32_t reading = 0;
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		if (worker->tasks[i].state != TASK_READING)
+			continue;
+		behind += count_behind(&worker->tasks[i]);
+		reading++;
+	}
+	atomic_store_explicit(&pulse->behind_count, behind, memory_order_relaxed);
+	atomic_store_explicit(&pulse->task_count, reading, memory_order_relaxed);
+}

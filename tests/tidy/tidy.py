@@ -35,6 +35,7 @@ LIBRARIES = [
     Library("hiredis", r"hiredis", r"daemon/redis", False),
     Library("liburing", r"liburing", r"daemon/(loop|uring)", False),
     Library("libmicrohttpd", r"microhttpd", r"daemon/http\.[ch]$", True),
+    Library("libsystemd", r"systemd/", r"daemon/service\.[ch]$", True),
     Library("openssl", r"openssl/", r"daemon/", True),
     Library("libcrypt", r"crypt\.h$", r"daemon/passwords\.[ch]$", True),
     Library("mimalloc", r"mimalloc", r"daemon/", True),
