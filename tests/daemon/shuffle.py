@@ -95,8 +95,8 @@ def metrics(ports):
 
 
 def wait_for_wanted(broker, want, daemon):
-    """Until all rows are as they must be: nothing is left of what counted as organic until its click's facts had
-    come from another partition, though its owner may have been killed just then."""
+    """Until all rows are as they must be: nothing is left of what counted as organic until its click's facts
+    had come from another partition, though its owner may have been killed just then."""
     begin, problem = time.monotonic(), ""
     while problem is not None:
         daemon.check_runs()

@@ -52,7 +52,10 @@ static void share(struct instance *instance)
 	*shared = (struct shared){.worker_count = instance->worker_count, .task_count = SIM_TASKS};
 	shared->positions = calloc(instance->worker_count, sizeof(*shared->positions));
 	shared->duties = calloc(SIM_TASKS, sizeof(*shared->duties));
-	CHECK(shared->positions && shared->duties);
+	size_t pulse_bytes = (instance->worker_count + 1) * sizeof(*shared->pulses);
+	shared->pulses = aligned_alloc(_Alignof(struct pulse), pulse_bytes);
+	CHECK(shared->positions && shared->duties && shared->pulses);
+	memset(shared->pulses, 0, pulse_bytes);
 	for (size_t i = 0; i < instance->worker_count; i++)
 		atomic_store(&shared->positions[i], TIME_NONE);
 	atomic_store(&shared->others_position_ms, INT64_MAX);
@@ -113,6 +116,7 @@ static void end(struct instance *instance)
 	publisher_destroy(instance->publisher);
 	free(instance->shared.positions);
 	free(instance->shared.duties);
+	free(instance->shared.pulses);
 	instance->is_alive = false;
 	instance->back_us = sim_now_us() + (int64_t)sim_random(3000000);
 }
