@@ -133,12 +133,12 @@ def check_shown(alertmanager):
     assert all(alert["annotations"]["advice"] for alert in shown), shown
 
 
-def check_ended(alertmanager, records):
+def knows_ends(alertmanager, records):
     """What it knows of the end is what the topic says."""
     last = {key: alert for key, alert in records if alert["labels"]["alertname"] == ALERT}
     ends = {alert["labels"]["id"]: ms_of(alert["endsAt"]) for alert in last.values()}
     shown = {alert["labels"]["id"]: ms_of(alert["endsAt"]) for alert in alertmanager.alerts()}
-    assert shown and all(abs(ends[one] - at) < 1000 for one, at in shown.items()), (ends, shown)
+    return shown and all(abs(ends[one] - at) < 1000 for one, at in shown.items())
 
 
 def test():
@@ -171,11 +171,11 @@ def test():
                     check_asked(url, broker, daemon)
             daemon.wait_said("an alert is resolved", 30)
             daemon.wait_until(lambda: not asked(url, alertname=ALERT), 30, "no alert any more")
-            time.sleep(1)
+            daemon.wait_until(lambda: knows_ends(alertmanager, alerts_of(broker)), 30, "their ends")
             stop_within(daemon, 10)
         records = alerts_of(broker)
         count = check(records)
-        check_ended(alertmanager, records)
+        assert knows_ends(alertmanager, records), (alertmanager.alerts(), records)
         print(f"{count} times {ALERT}, fired and resolved", flush=True)
 
 

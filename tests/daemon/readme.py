@@ -71,12 +71,14 @@ def run_with_rights(folder, config, rights):
 
 
 def test():
-    config, secured = blocks("yaml")
+    config, keyed, secured = blocks("yaml")
     events, sample = blocks("json")
     rights, = blocks("redis")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "ladderd.yaml").write_text(config + secured)
+        check_config(folder)
+        (folder / "ladderd.yaml").write_text(re.sub(r"  inputs:\n(?:    .*\n)*", keyed, config))
         check_config(folder)
         (folder / "ladderd.yaml").write_text(config)
         (folder / "events.ndjson").write_text(events)
