@@ -253,8 +253,8 @@ static void begin_merging(struct publisher *publisher)
 	publisher_begin_merging(publisher);
 	if (far->announcement)
 		raise_revision(&shared->revision,
-			       atomic_load_explicit(&shared->revision, memory_order_relaxed) +
-				       REVISION_MARGIN);
+			       revision_beyond(atomic_load_explicit(&shared->revision,
+								    memory_order_relaxed)));
 	far->announcement = next_announcement(far);
 	far->lease_ms = INT64_MIN / 2;
 	far->is_down_lost = !send_record(publisher, EXCHANGE_ANNOUNCE, TIME_NONE, TIME_NONE,
@@ -342,7 +342,7 @@ static void hear_stale(struct publisher *publisher, const struct exchange_head *
 	struct far *far = &publisher->far;
 	if (!publisher_merges(publisher) || is_own(publisher, head))
 		return;
-	raise_revision(&publisher->shared->revision, head->revision + REVISION_MARGIN);
+	raise_revision(&publisher->shared->revision, revision_beyond(head->revision));
 	if (loop_now_ms() - far->stale_heard_ms < STALE_EVERY_MS)
 		return;
 	far->stale_heard_ms = loop_now_ms();

@@ -38,8 +38,17 @@ struct channel {
 	_Atomic size_t up_bytes;         /* bulletins in `up` */
 };
 
-/* What another merger may have given out since it was last heard of: 10 s. */
-enum { REVISION_MARGIN = 10000000 };
+/* Greater than what another merger, of which `known` is the greatest that was heard of, may have given out
+ * since: by 10 s, but however often mergers change no further ahead of the wall clock, unless that went
+ * back. */
+static inline uint64_t revision_beyond(uint64_t known)
+{
+	const uint64_t margin = 10000000;
+	uint64_t most = wall_micros() + margin;
+	if (known >= most)
+		return known;
+	return known + margin < most ? known + margin : most;
+}
 
 /* What the merger has heard of a task. */
 struct source {

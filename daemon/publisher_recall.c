@@ -104,7 +104,7 @@ static void take_row(void *ctx, const struct kafka_record *record)
 	struct recalled row;
 	if (!recall_read(record->key, record->value, &row))
 		return;
-	merger_note_revision(publisher->merging.merger, row.revision + REVISION_MARGIN);
+	merger_note_revision(publisher->merging.merger, revision_beyond(row.revision));
 	buffer_put_text(&recall_of(publisher)->rows, row.key);
 	buffer_put_signed(&recall_of(publisher)->rows, row.from_ms);
 	buffer_put_signed(&recall_of(publisher)->rows, row.to_ms);
