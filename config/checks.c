@@ -116,6 +116,17 @@ static bool is_bcrypt(const char *hash)
 	       strspn(hash + 7, letters) == 53;
 }
 
+/* As long as the address of a UNIX socket may be, with room for the name that it has at first. */
+static void check_control(struct load *load)
+{
+	enum { PATH_BYTES_MAX = 90 };
+	const char *path = load->config->control.socket;
+	if (path && strcmp(path, "off") != 0 && (path[0] != '/' || strlen(path) > PATH_BYTES_MAX))
+		add_problem_at(load, place_of_path(load, "control.socket"),
+			       "`control.socket` is `%s`: give a path that begins with / and has at most %d "
+			       "bytes, or `off`", path, PATH_BYTES_MAX);
+}
+
 /* Nothing of a hash is shown: it might be a password that somebody wrote in its place. */
 static void check_http(struct load *load)
 {
@@ -133,6 +144,18 @@ static void check_http(struct load *load)
 		add_problem_at(load, place_of_path(load, "http.tls_server_config"),
 			       "`http.tls_server_config` has no `%s`: give both files, or none",
 			       has_cert ? "key_file" : "cert_file");
+}
+
+static void check_secrets(struct load *load)
+{
+	const struct config_properties *plain = &load->config->kafka.properties;
+	const struct config_properties *secret = &load->config->kafka.secrets;
+	for (size_t i = 0; i < secret->count; i++)
+		for (size_t j = 0; j < plain->count; j++)
+			if (strcmp(secret->items[i].name, plain->items[j].name) == 0)
+				add_problem_at(load, place_of_path(load, "kafka.secrets"), "`%s` is in "
+					       "`kafka.properties` and in `kafka.secrets`: keep one",
+					       secret->items[i].name);
 }
 
 static int64_t default_emit_ms(int64_t slide_ms)
@@ -214,6 +237,8 @@ void load_check(struct load *load)
 	check_topics(load);
 	check_namespace(load);
 	check_http(load);
+	check_control(load);
+	check_secrets(load);
 	check_retention(load);
 	check_windows(load);
 	complete_accounts(&load->config->options);

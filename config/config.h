@@ -20,6 +20,7 @@ enum config_clock { CONFIG_CLOCK_WALL, CONFIG_CLOCK_EVENT };
 enum config_format { CONFIG_FORMAT_LADDER };
 enum config_key { CONFIG_KEY_USER, CONFIG_KEY_CLICK_ID, CONFIG_KEY_NONE };
 enum config_on_gap { CONFIG_ON_GAP_STOP, CONFIG_ON_GAP_SKIP };
+enum config_row_format { CONFIG_ROW_FORMAT_LADDER, CONFIG_ROW_FORMAT_CONNECT };
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_dead_letters { CONFIG_DEAD_LETTERS_KEEP, CONFIG_DEAD_LETTERS_REDACT };
 
@@ -39,6 +40,7 @@ struct config_properties { /* in the order of the file */
 #define CONFIG_FIELD_ADDRESS const char *
 #define CONFIG_FIELD_FILE const char *
 #define CONFIG_FIELD_PROPERTIES struct config_properties
+#define CONFIG_FIELD_SECRETS struct config_properties
 #define CONFIG_FIELD_INPUTS struct config_inputs
 #define CONFIG_FIELD_WORD uint32_t  /* the word's place in the row's range: enum config_clock ... */
 #define CONFIG_FIELD_WORDS uint32_t /* the same as bits: types has 1 << EVENT_CLICK ... */
@@ -95,10 +97,31 @@ const char *config_read_topic(const struct config *config, size_t number);
 /* NULL is allowed. */
 void config_destroy(struct config *config);
 
+/* A setting that differs between two configurations, as it is written in them; "not set" where it follows
+ * from others. NULL: it may hold a password. */
+struct config_difference {
+	const char *path; /* "ladder.gap", "windows[2].slide", "accounts.act_1.timezone" */
+	bool is_live;     /* of settings.def */
+	const char *before;
+	const char *after;
+};
+
+/* Tells each difference, in the order of settings.def. Returns how many there are. A number that is written
+ * in another way is none. */
+typedef void config_difference_sink(void *ctx, const struct config_difference *difference);
+size_t config_compare(const struct config *before, const struct config *after, config_difference_sink *sink,
+		      void *ctx);
+
+/* Copies the live settings. Texts stay those of `from`, which has to live on. `config` may be a copy, made by
+ * assignment, that is not to be destroyed. */
+void config_take_live(struct config *config, const struct config *from);
+
 /* Every setting with its default and its sentence, as a file that loads again to the defaults (YAML), as
  * documentation (Markdown), as a schema for editors (JSON Schema 2020-12). */
 void config_print_defaults(FILE *file);
 void config_print_reference(FILE *file);
 void config_print_schema(FILE *file);
+/* The manual page ladderd.yaml(5), in roff; `day` is that of the version, 2026-11-27. */
+void config_print_man(FILE *file, const char *version, const char *day);
 
 #endif

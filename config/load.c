@@ -130,6 +130,7 @@ static void load_value(struct load *load, const struct setting *setting, const s
 		load_accounts(load, setting, node, &load->config->options);
 		return;
 	case KIND_PROPERTIES:
+	case KIND_SECRETS:
 		load_properties(load, setting, node, field);
 		return;
 	case KIND_WORDS:
@@ -230,6 +231,7 @@ void config_destroy(struct config *config)
 	free(config->memory);
 	free(config->kafka.properties.items);
 	free(config->http.basic_auth_users.items);
+	free(config->kafka.secrets.items);
 	free(config->kafka.inputs.items);
 	free(config->options.accounts);
 	free(config);

@@ -58,6 +58,9 @@ static void print_type(FILE *file, const struct setting *setting)
 		print_items(file, setting, "object", "additionalProperties", "minProperties",
 			    "maxProperties");
 		break;
+	case KIND_SECRETS:
+		fputs("\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}", file);
+		break;
 	case KIND_PROPERTIES:
 		fputs("\"type\": \"object\", \"additionalProperties\": {\"type\": [\"string\", \"number\", "
 		      "\"boolean\"]}", file);

@@ -25,6 +25,7 @@ enum setting_kind {
 	KIND_DURATION,      /* 500ms, 10s, 5m, 72h, 7d, 0 */
 	KIND_WINDOW_LENGTH, /* a duration whose writing names the window */
 	KIND_PROPERTIES,    /* a map of any names to texts */
+	KIND_SECRETS,       /* the same, to files that hold the texts */
 	KIND_INPUTS,        /* a list of maps */
 	KIND_WINDOWS,       /* a list of maps */
 	KIND_ACCOUNTS,      /* a map of ids to maps */

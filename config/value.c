@@ -159,19 +159,31 @@ static bool is_address_list(const char *text)
 	}
 }
 
+/* An absolute path, and ?db=number if there is a `?`; what is before an '@' is not looked at. */
+static bool is_socket(const char *text)
+{
+	const char *at = strrchr(text, '@');
+	const char *path = at ? at + 1 : text;
+	const char *query = strchr(path, '?');
+	return path[0] == '/' && path[1] != '\0' && path[1] != '?' &&
+	       (!query || (strncmp(query, "?db=", 4) == 0 &&
+			   is_made_of(query + 4, strlen(query + 4), DIGITS)));
+}
+
 static const char *redis_url_fault(const char *text)
 {
 	if (strncmp(text, "rediss://", 9) == 0)
 		return "TLS to Redis is not built in (hiredis 0.14 has none): use redis:// through a tunnel, "
 		       "or unix:///path";
-	if (strncmp(text, "unix:///", 8) == 0 && text[8] != '\0')
+	if (strncmp(text, "unix://", 7) == 0 && is_socket(text + 7))
 		return NULL;
 	if (strncmp(text, "redis://", 8) == 0 && is_address_list(text + 8)) {
 		const char *database = strchr(text + 8, '/');
 		if (!database || is_made_of(database + 1, strlen(database + 1), DIGITS))
 			return NULL;
 	}
-	return "write redis://host:port/database or unix:///path, for example redis://127.0.0.1:6379/0";
+	return "write redis://host:port/database or unix:///path?db=number, for example "
+	       "redis://127.0.0.1:6379/0";
 }
 
 const char *value_text_fault(enum setting_kind kind, const char *text)
@@ -220,6 +232,7 @@ const char *value_kind_form(enum setting_kind kind)
 		[KIND_DURATION] = "a duration (a whole number and ms, s, m, h or d) such as 500ms or 7d",
 		[KIND_WINDOW_LENGTH] = "a duration (a whole number and ms, s, m, h or d) such as 5m or 7d",
 		[KIND_PROPERTIES] = "a map such as {security.protocol: ssl}",
+		[KIND_SECRETS] = "a map to files such as {sasl.password: /etc/ladderd/kafka.password}",
 		[KIND_INPUTS] = "a list such as [{topic: ladder.events}]",
 		[KIND_WINDOWS] = "a list such as [{length: 1h, slide: 1m}]",
 		[KIND_ACCOUNTS] = "a map such as {act_1: {currency: USD}}",

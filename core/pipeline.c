@@ -275,7 +275,7 @@ void task_join(struct task *task, struct verdict *verdicts)
 	for (size_t i = 0; i < count; i++)
 		join_prefetch_blobs(&task->join, &task->batch[i].event);
 	for (size_t i = 0; i < count; i++)
-		join_prefetch_ends(&task->join, &task->batch[i].event);
+		join_prefetch_ends(&task->batch[i].event);
 	task->steps.count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct task_entry *entry = &task->batch[i];
@@ -348,179 +348,10 @@ void task_note_arrived(struct task *task, int64_t arrived_ms)
 	task->arrived_ms = arrived_ms;
 }
 
-/* An ad whose parents or zone are others from now on. */
-struct remap {
-	uint32_t ad;
-	uint32_t parents[PARENT_COUNT];
-	const struct zone *zone;
-};
-
-static struct remap make_remap(struct task *task, const struct ad_parents *change)
-{
-	struct remap remap = {.ad = join_intern_ad(&task->join, change->ad)};
-	for (int level = 0; level < PARENT_COUNT; level++) {
-		struct slice id = change->parents.ids[level];
-		remap.parents[level] =
-			id.len ? series_intern(&task->series, (enum level)level, id, false) : SERIES_NONE;
-	}
-	remap.zone = options_account(task->options, change->parents.ids[LEVEL_ACCOUNT]).zone;
-	return remap;
-}
-
-static bool zone_changes(const struct task *task, const struct remap *remap, int level)
-{
-	uint32_t parent = remap->parents[level];
-	return parent != SERIES_NONE && task->series.series[parent].zone != remap->zone;
-}
-
-static bool remap_changes_anything(const struct task *task, const struct remap *remap)
-{
-	const struct series *ad = &task->series.series[remap->ad];
-	bool is_other = memcmp(ad->parents, remap->parents, sizeof(ad->parents)) != 0 ||
-			ad->zone != remap->zone;
-	for (int level = 0; level < PARENT_COUNT; level++)
-		is_other |= zone_changes(task, remap, level);
-	return is_other;
-}
-
-static bool remap_moves_people(const struct task *task, const struct remap *remap)
-{
-	bool has_people = task->series.series[remap->ad].has_people;
-	for (int level = LEVEL_CAMPAIGN; level < PARENT_COUNT; level++)
-		if (zone_changes(task, remap, level))
-			has_people |= task->series.series[remap->parents[level]].has_people;
-	return has_people;
-}
-
-/* The ad itself, and all ads below a parent whose days are cut anew. */
-static void mark_ads(const struct task *task, const struct remap *remap, bool *is_marked)
-{
-	is_marked[remap->ad] = true;
-	for (int level = LEVEL_CAMPAIGN; level < PARENT_COUNT; level++) {
-		if (!zone_changes(task, remap, level))
-			continue;
-		for (uint32_t i = 0; i < task->series.count; i++)
-			is_marked[i] |= task->series.series[i].level == LEVEL_AD &&
-					task->series.series[i].parents[level] == remap->parents[level];
-	}
-}
-
-static void find_people(struct task *task, const bool *is_marked, struct buffer *keys)
-{
-	size_t at = 0;
-	for (struct slice blob; (blob = people_next(task->people, &at)).len;) {
-		if (!join_person_is_at(&task->join, blob, is_marked))
-			continue;
-		struct key128 key = person_blob_key(blob.data);
-		buffer_put(keys, &key, sizeof(key));
-	}
-}
-
-static void move_people(struct task *task, const struct buffer *keys, int64_t sign)
-{
-	for (size_t i = 0; i < keys->len; i += sizeof(struct key128)) {
-		struct key128 key;
-		memcpy(&key, keys->data + i, sizeof(key));
-		task->steps.count = 0;
-		join_steps_of_person(&task->join, people_find(task->people, key), &task->steps);
-		for (size_t j = 0; j < task->steps.count; j++)
-			task->steps.steps[j].delta *= sign;
-		window_apply(&task->window, &task->steps, task->window.now_ms);
-	}
-}
-
 static struct entity_ref ref_of(const struct task *task, uint32_t series)
 {
 	const struct series *named = &task->series.series[series];
 	return (struct entity_ref){named->level, named->is_organic, named->id};
-}
-
-static void change_zone(struct task *task, uint32_t at, const struct remap *remap,
-			const struct task_sink *sink)
-{
-	struct series *series = &task->series.series[at];
-	if (series->zone == remap->zone)
-		return;
-	for (size_t i = 0; i < series->days.count; i++) {
-		int64_t day = series->days.entries[i].index;
-		sink->span(sink->ctx, ref_of(task, at), true, zone_day_start_ms(series->zone, day),
-			   zone_day_start_ms(series->zone, day + 1), NULL, 0);
-	}
-	series->zone = remap->zone;
-	series->parents[LEVEL_ACCOUNT] = remap->parents[LEVEL_ACCOUNT];
-	series->is_dirty = true;
-	window_mark_days_changed(series);
-}
-
-static void change_parents(struct task *task, const struct remap *remap, const struct task_sink *sink)
-{
-	struct series *ad = &task->series.series[remap->ad];
-	change_zone(task, remap->ad, remap, sink);
-	memcpy(ad->parents, remap->parents, sizeof(ad->parents));
-	for (int level = 0; level < PARENT_COUNT; level++)
-		if (remap->parents[level] != SERIES_NONE)
-			change_zone(task, remap->parents[level], remap, sink);
-	ad->is_dirty = true;
-}
-
-/* The remaps that change something, in place; returns their number. */
-static size_t keep_changing(const struct task *task, struct remap *remaps, size_t count)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < count; i++)
-		if (remap_changes_anything(task, &remaps[i]))
-			remaps[kept++] = remaps[i];
-	return kept;
-}
-
-/* The keys of the people that the remaps move. */
-static struct buffer people_to_move(struct task *task, const struct remap *remaps, size_t count)
-{
-	struct buffer keys = {0};
-	bool *is_marked = calloc(task->series.count, sizeof(bool));
-	CHECK(is_marked);
-	bool has_people = false;
-	for (size_t i = 0; i < count; i++) {
-		if (!remap_moves_people(task, &remaps[i]))
-			continue;
-		has_people = true;
-		mark_ads(task, &remaps[i], is_marked);
-	}
-	if (has_people)
-		find_people(task, is_marked, &keys);
-	free(is_marked);
-	return keys;
-}
-
-static void change_all_parents(struct task *task, const struct remap *remaps, size_t count,
-			       const struct task_sink *sink)
-{
-	task_finish_commit(task);
-	struct buffer keys = people_to_move(task, remaps, count);
-	move_people(task, &keys, -1);
-	window_settle(&task->window);
-	for (size_t i = 0; i < count; i++)
-		change_parents(task, &remaps[i], sink);
-	move_people(task, &keys, 1);
-	buffer_destroy(&keys);
-}
-
-bool task_put_parents(struct task *task, const struct ad_parents *changes, size_t change_count,
-		      const struct task_sink *sink)
-{
-	if (change_count == 0)
-		return false;
-	struct remap *remaps = calloc(change_count, sizeof(*remaps));
-	CHECK(remaps);
-	for (size_t i = 0; i < change_count; i++) {
-		remaps[i] = make_remap(task, &changes[i]);
-		window_mark_days_changed(&task->series.series[remaps[i].ad]);
-	}
-	size_t count = keep_changing(task, remaps, change_count);
-	if (count > 0)
-		change_all_parents(task, remaps, count, sink);
-	free(remaps);
-	return count > 0;
 }
 
 struct collect {

@@ -78,6 +78,8 @@ struct task_commit {
 	void *ctx;
 	uint32_t next_series;
 	size_t said_bytes;
+	size_t series_count; /* said by now */
+	size_t series_bytes;
 };
 
 /* Events that wait for their people: see task_add. */
@@ -117,6 +119,7 @@ struct task {
 	struct buffer page;
 	struct buffer chunk; /* people who were said, not yet handed to the sink */
 	struct task_commit commit;
+	size_t series_bytes; /* of one, with its history, on average in the last commit that had some */
 	size_t batch_count;
 	struct task_entry batch[TASK_BATCH_MAX];
 };
@@ -187,9 +190,10 @@ void task_note_arrived(struct task *task, int64_t arrived_ms);
 /* How far the task's own inputs and the names are, which is how far others may be by now. */
 int64_t task_known_ms(const struct task *task);
 
-/* The parents of some ads, as the merger found them among all tasks. The people of the ads are
- * counted there from now on, those of tails from the beginning. Days that end to exist are said to
- * be empty, and all days of the ads are said again: the merger may have refused them while it did
+/* The parents of some ads, as the merger found them among all tasks (pipeline_parents.c). The people of the
+ * ads are counted there from now on, those of tails from the beginning. What has ads in accounts of several
+ * time zones counts people in the days of one of these accounts, the first by id. Days that end to exist are
+ * said to be empty, and all days of the ads are said again: the merger may have refused them while it did
  * not know the ad's account. False: the parents were those already. */
 struct ad_parents {
 	struct slice ad;
@@ -236,7 +240,12 @@ void task_commit(struct task *task, task_page_sink *sink, void *ctx);
  * called by every other call on the task meanwhile. */
 void task_begin_commit(struct task *task, task_page_sink *sink, void *ctx);
 bool task_step_commit(struct task *task, size_t byte_count);
+/* A commit that begins settles what waits in every series; most of it can be settled before, about so many
+ * steps at a time, until this returns false. */
+bool task_prepare_commit(struct task *task, size_t step_count);
 void task_finish_commit(struct task *task);
+/* About how many bytes commits have still to say: of the one under way, and of the next as it is now. */
+size_t task_unsaid_bytes(const struct task *task);
 /* An ad's page, before its names or reports change. */
 void task_say_ad(struct task *task, uint32_t series);
 

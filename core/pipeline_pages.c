@@ -68,10 +68,13 @@ static void say_history(struct task *task, uint32_t at)
 static void say_series(void *ctx, uint32_t at)
 {
 	struct task *task = ctx;
+	size_t before_bytes = task->commit.said_bytes;
 	task->series.series[at].is_due = false;
 	series_encode(&task->series, at, &task->page);
 	say_page(task, &task->page, "s/%" PRIu32, at);
 	say_history(task, at);
+	task->commit.series_count++;
+	task->commit.series_bytes += task->commit.said_bytes - before_bytes;
 }
 
 void task_say_ad(struct task *task, uint32_t at)
@@ -148,6 +151,11 @@ static void mark_due(struct task *task)
 	}
 }
 
+bool task_prepare_commit(struct task *task, size_t step_count)
+{
+	return window_settle_some(&task->window, step_count);
+}
+
 void task_begin_commit(struct task *task, task_page_sink *sink, void *ctx)
 {
 	CHECK(!task->commit.is_open);
@@ -182,6 +190,8 @@ static bool say_next(struct task *task)
 		return true;
 	say_chunk(task);
 	say_empty_chunks(task);
+	if (commit->series_count)
+		task->series_bytes = commit->series_bytes / commit->series_count;
 	return false;
 }
 
@@ -191,6 +201,14 @@ bool task_step_commit(struct task *task, size_t byte_count)
 	while (task->commit.is_open && task->commit.said_bytes < until)
 		task->commit.is_open = say_next(task);
 	return task->commit.is_open;
+}
+
+size_t task_unsaid_bytes(const struct task *task)
+{
+	size_t series_count = 0;
+	for (uint32_t i = 0; i < task->series.count; i++)
+		series_count += (size_t)task->series.series[i].is_dirty + task->series.series[i].is_due;
+	return people_unsaid_bytes(task->people) + series_count * task->series_bytes;
 }
 
 void task_finish_commit(struct task *task)

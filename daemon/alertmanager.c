@@ -1,21 +1,19 @@
 #include "daemon/alertmanager.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "core/base/buffer.h"
+#include "daemon/http_client.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 
 enum { QUEUE_MAX = 10000, BATCH_MAX = 500, TIMEOUT_MS = 5000, AGAIN_MS = 3000, SAID_EVERY_MS = 60000 };
 
 struct alertmanager {
-	char *url;
-	CURL *curl;
-	struct curl_slist *headers;
+	struct http_client *client;
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of what follows */
 	pthread_cond_t changed;
@@ -73,33 +71,26 @@ static void drop_batch(struct alertmanager *manager, size_t count)
 	pthread_mutex_unlock(&manager->mutex);
 }
 
-static size_t drop_answer(char *data, size_t size, size_t count, void *ctx)
-{
-	(void)data, (void)ctx;
-	return size * count;
-}
-
-static void say_away(struct alertmanager *manager, const char *why, long status)
+static void say_away(struct alertmanager *manager, const char *why, unsigned status)
 {
 	int64_t now_ms = loop_now_ms();
 	if (manager->is_away && now_ms - manager->said_ms < SAID_EVERY_MS)
 		return;
 	manager->said_ms = now_ms;
 	log_warn("the Alertmanager does not take alerts: they wait",
-		 "setting=alerts.alertmanager why=%s status=%ld", log_quoted(why).text, status);
+		 "setting=alerts.alertmanager why=%s status=%u", log_quoted(why).text, status);
 }
 
 /* What it refuses as wrong it would refuse again. */
 static bool post(struct alertmanager *manager, const struct buffer *body)
 {
-	long status = 0;
-	curl_easy_setopt(manager->curl, CURLOPT_POSTFIELDS, body->data);
-	CURLcode code = curl_easy_perform(manager->curl);
-	curl_easy_getinfo(manager->curl, CURLINFO_RESPONSE_CODE, &status);
-	bool is_refused = code == CURLE_OK && status >= 400 && status < 500;
-	bool is_taken = code == CURLE_OK && status >= 200 && status < 300;
+	const char *why;
+	unsigned status;
+	bool is_answered = http_client_post(manager->client, "/api/v2/alerts", body->data, &status, &why);
+	bool is_refused = is_answered && status >= 400 && status < 500;
+	bool is_taken = is_answered && status >= 200 && status < 300;
 	if (!is_taken)
-		say_away(manager, code == CURLE_OK ? "it refuses" : curl_easy_strerror(code), status);
+		say_away(manager, is_answered ? "it refuses" : why, status);
 	else if (manager->is_away)
 		log_info("the Alertmanager takes alerts again", "%s", "");
 	manager->is_away = !is_taken;
@@ -141,19 +132,12 @@ static void *run(void *ctx)
 struct alertmanager *alertmanager_create(struct slice url)
 {
 	struct alertmanager *manager = calloc(1, sizeof(*manager));
-	CHECK(manager && curl_global_init(CURL_GLOBAL_DEFAULT) == 0);
+	char *base = strndup(url.data, url.len);
+	CHECK(manager && base);
 	manager->alerts = calloc(QUEUE_MAX, sizeof(char *));
-	manager->curl = curl_easy_init();
-	CHECK(manager->alerts && manager->curl);
-	while (url.len > 0 && url.data[url.len - 1] == '/')
-		url.len--;
-	CHECK(asprintf(&manager->url, "%.*s/api/v2/alerts", (int)url.len, url.data) > 0);
-	manager->headers = curl_slist_append(NULL, "Content-Type: application/json");
-	curl_easy_setopt(manager->curl, CURLOPT_URL, manager->url);
-	curl_easy_setopt(manager->curl, CURLOPT_HTTPHEADER, manager->headers);
-	curl_easy_setopt(manager->curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
-	curl_easy_setopt(manager->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(manager->curl, CURLOPT_WRITEFUNCTION, drop_answer);
+	CHECK(manager->alerts);
+	manager->client = http_client_create(&(struct http_client_options){base, NULL, TIMEOUT_MS});
+	free(base);
 	CHECK(pthread_mutex_init(&manager->mutex, NULL) == 0);
 	CHECK(pthread_cond_init(&manager->changed, NULL) == 0);
 	CHECK(pthread_create(&manager->thread, NULL, run, manager) == 0);
@@ -170,12 +154,9 @@ void alertmanager_destroy(struct alertmanager *manager)
 	pthread_mutex_unlock(&manager->mutex);
 	pthread_join(manager->thread, NULL);
 	drop_batch(manager, QUEUE_MAX);
-	curl_slist_free_all(manager->headers);
-	curl_easy_cleanup(manager->curl);
-	curl_global_cleanup();
+	http_client_destroy(manager->client);
 	pthread_cond_destroy(&manager->changed);
 	pthread_mutex_destroy(&manager->mutex);
 	free(manager->alerts);
-	free(manager->url);
 	free(manager);
 }

@@ -1,5 +1,4 @@
-/* Alertmanager: alerts on their way to one, by libcurl, whose header is included by alertmanager.c only. Spec
- * section 8.
+/* Alertmanager: alerts on their way to one. Spec section 8.
  *
  *   alertmanager_put --queue--> a thread of its own --POST [alert, alert ...]--> URL/api/v2/alerts
  *

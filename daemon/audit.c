@@ -9,6 +9,7 @@
 #include "daemon/audit_rows.h"
 #include "daemon/audit_topics.h"
 #include "daemon/commands.h"
+#include "daemon/connections.h"
 #include "daemon/load_config.h"
 #include "daemon/replay_fold.h"
 
@@ -308,26 +309,37 @@ static int audit_all(struct audit *audit)
 	return code;
 }
 
-static int audit_config(const struct config *config, uint64_t shown_max)
+static int audit_connected(const struct config *config, const struct connections *connections,
+			   uint64_t shown_max)
 {
 	size_t input_count = config->kafka.inputs.count;
-	struct kafka_property properties[config->kafka.properties.count + 1];
 	const char *topics[input_count];
 	uint64_t item_counts[input_count];
 	memset(item_counts, 0, sizeof(item_counts));
-	for (size_t i = 0; i < config->kafka.properties.count; i++)
-		properties[i] = (struct kafka_property){config->kafka.properties.items[i].name,
-							config->kafka.properties.items[i].value};
 	for (size_t i = 0; i < input_count; i++)
 		topics[i] = config->kafka.inputs.items[i].topic;
 	struct audit audit = {
 		.config = config,
-		.connection = {config->kafka.brokers, properties, config->kafka.properties.count},
+		.connection = connections->kafka,
 		.topics = topics,
 		.item_counts = item_counts,
 		.shown_max = shown_max,
 	};
 	return audit_all(&audit);
+}
+
+static int audit_config(const struct config *config, uint64_t shown_max)
+{
+	char error[512];
+	struct connections connections;
+	int code = connections_open(config, CONNECTIONS_WITH_SECRETS, &connections, error, sizeof(error));
+	if (code != EXIT_DONE) {
+		fprintf(stderr, "ladderd audit: %s\n", error);
+		return code;
+	}
+	code = audit_connected(config, &connections, shown_max);
+	connections_close(&connections);
+	return code;
 }
 
 static void handle_signal(int number)

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
+#include "core/base/decimal.h"
 #include "core/base/hash.h"
+#include "core/publish/row_connect.h"
 
 struct row {
 	uint64_t hash;
@@ -13,7 +15,7 @@ struct row {
 	size_t key_len;
 	size_t published_len;
 	size_t computed_len;
-	uint64_t revision; /* of the published one */
+	int64_t revision; /* of the published one */
 };
 
 struct audit_rows {
@@ -144,8 +146,8 @@ static bool is_empty(struct slice row)
 	static const char *const others[] = {"schema", "from_ms", "to_ms", "revision", NULL};
 	struct slice name, value;
 	while (next_field(&row, &name, &value)) {
-		bool is_number = value.len && strchr("-0123456789", *value.data);
-		if (is_number && !is_any_of(name, others) && strtod(value.data, NULL) != 0)
+		struct decimal number;
+		if (decimal_scan(value, &number) && number.lead && !is_any_of(name, others))
 			return false;
 	}
 	return true;
@@ -155,11 +157,13 @@ static bool is_empty(struct slice row)
 
 bool audit_rows_put_published(struct audit_rows *rows, struct slice key, struct slice value)
 {
-	struct slice text = value.data ? field_of(value, "revision") : slice_from("0");
-	if (text.len == 0 || !key.data)
+	int64_t revision = 0;
+	value = row_of_record(value);
+	if (!key.data || (value.data && !decimal_parse_count(field_of(value, "revision"), &revision)))
 		return false;
 	struct row *row = row_of(rows, key);
-	uint64_t revision = value.data ? strtoull(text.data, NULL, 10) : row->revision;
+	if (!value.data)
+		revision = row->revision;
 	if (row->published && revision < row->revision)
 		return true;
 	free(row->published);

@@ -37,10 +37,19 @@ void bulletin_put_activity(struct bulletin *bulletin, size_t input, uint64_t eve
 	buffer_put_unsigned(&bulletin->notes, event_count);
 }
 
-void bulletin_put_covered(struct bulletin *bulletin, int64_t since_ms)
+void bulletin_put_activity_before(struct bulletin *bulletin, size_t input,
+				  const struct activity_digest *digest)
+{
+	buffer_put_unsigned(&bulletin->notes, NOTE_ACTIVITY_BEFORE);
+	buffer_put_unsigned(&bulletin->notes, input);
+	activity_digest_put(digest, &bulletin->notes);
+}
+
+void bulletin_put_covered(struct bulletin *bulletin, int64_t since_ms, int64_t time_ms)
 {
 	buffer_put_unsigned(&bulletin->notes, NOTE_COVERED);
 	buffer_put_signed(&bulletin->notes, since_ms);
+	buffer_put_signed(&bulletin->notes, time_ms);
 }
 
 void bulletin_put_confirmed(struct bulletin *bulletin, int64_t position_ms)
@@ -278,8 +287,9 @@ static void read_confirmed(struct reader *reader, const struct bulletin_reader *
 static void read_covered(struct reader *reader, const struct bulletin_reader *to)
 {
 	int64_t since_ms = reader_signed(reader);
+	int64_t time_ms = reader_signed(reader);
 	if (!reader->failed)
-		to->covered(to->ctx, since_ms);
+		to->covered(to->ctx, since_ms, time_ms);
 }
 
 static void read_activity(struct reader *reader, const struct bulletin_reader *to)
@@ -288,6 +298,14 @@ static void read_activity(struct reader *reader, const struct bulletin_reader *t
 	uint64_t event_count = reader_unsigned(reader);
 	if (!reader->failed)
 		to->activity(to->ctx, input, event_count);
+}
+
+static void read_activity_before(struct reader *reader, const struct bulletin_reader *to)
+{
+	size_t input = reader_unsigned(reader);
+	struct activity_digest digest = activity_digest_get(reader);
+	if (!reader->failed)
+		to->activity_before(to->ctx, input, &digest);
 }
 
 static void read_note(struct reader *reader, size_t window_count, const struct bulletin_reader *to)
@@ -323,6 +341,9 @@ static void read_note(struct reader *reader, size_t window_count, const struct b
 		return;
 	case NOTE_ACTIVITY:
 		read_activity(reader, to);
+		return;
+	case NOTE_ACTIVITY_BEFORE:
+		read_activity_before(reader, to);
 		return;
 	case NOTE_COVERED:
 		read_covered(reader, to);

@@ -7,6 +7,7 @@
 #ifndef LADDER_DAEMON_BULLETIN_H
 #define LADDER_DAEMON_BULLETIN_H
 
+#include "core/model/activity.h"
 #include "core/pipeline.h"
 
 enum note_kind {
@@ -20,6 +21,7 @@ enum note_kind {
 	NOTE_FORWARD,   /* struct forward */
 	NOTE_PARENTS,   /* to a worker: ad, parents */
 	NOTE_ACTIVITY,  /* input, events that it brought since the last such note */
+	NOTE_ACTIVITY_BEFORE, /* input, struct activity_digest: what it brought before */
 	NOTE_COVERED,   /* wall clock since when rows are out that the task may not know, or TIME_NONE */
 	NOTE_CONFIRMED  /* to a worker: a position that every worker's names cover, all of them handed down */
 };
@@ -44,7 +46,11 @@ void bulletin_destroy(struct bulletin *bulletin);
 void bulletin_put_task(struct bulletin *bulletin, uint32_t task, uint64_t term);
 void bulletin_put_mark(struct bulletin *bulletin, enum note_kind kind);
 void bulletin_put_activity(struct bulletin *bulletin, size_t input, uint64_t event_count);
-void bulletin_put_covered(struct bulletin *bulletin, int64_t since_ms);
+void bulletin_put_activity_before(struct bulletin *bulletin, size_t input,
+				  const struct activity_digest *digest);
+/* Of the state that a task goes on from: the wall clock of its commit, and its stream time. TIME_NONE: there
+ * is none. */
+void bulletin_put_covered(struct bulletin *bulletin, int64_t since_ms, int64_t time_ms);
 void bulletin_put_confirmed(struct bulletin *bulletin, int64_t position_ms);
 void bulletin_put_parents(struct bulletin *bulletin, struct slice ad, const struct parents *parents);
 
@@ -87,7 +93,8 @@ struct bulletin_reader {
 	void (*parents)(void *ctx, struct slice ad, const struct parents *parents);
 	void (*confirmed)(void *ctx, int64_t position_ms);
 	void (*activity)(void *ctx, size_t input, uint64_t event_count);
-	void (*covered)(void *ctx, int64_t since_ms);
+	void (*activity_before)(void *ctx, size_t input, const struct activity_digest *digest);
+	void (*covered)(void *ctx, int64_t since_ms, int64_t time_ms);
 	void *ctx;
 };
 void bulletin_read(const struct bulletin *bulletin, const struct bulletin_reader *to);

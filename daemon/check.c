@@ -8,10 +8,13 @@
 
 #include "daemon/check_report.h"
 #include "daemon/commands.h"
+#include "daemon/connections.h"
 #include "daemon/identity.h"
 #include "daemon/kafka_admin.h"
 #include "daemon/load_config.h"
+#include "daemon/output_topics.h"
 #include "daemon/redis_check.h"
+#include "daemon/secret.h"
 
 enum { ASK_TIMEOUT_MS = 5000 };
 
@@ -29,24 +32,31 @@ static const char help[] =
 /* What is asked of where, made from a configuration that stays. */
 struct check {
 	const struct config *config;
-	struct kafka_connection connection;
-	struct redis_url redis;
+	struct connections connections;
+	struct identity identity;
+	bool has_identity;
 	struct check_report report;
 	int task_count; /* 0: not known */
 };
 
 /* ---- The configuration by itself ---- */
 
-/* What only the libraries can judge; it has no line, because it is about values as a whole. */
-static bool check_values(struct check *check, const char *path)
+/* What only the libraries can judge; it has no line, because it is about values as a whole. Files that hold
+ * secrets are not opened: who reloads may not be who runs. */
+static bool check_values(const struct config *config, const char *path)
 {
 	struct config_problems problems = {.file = path};
+	struct connections connections;
 	struct kafka_error kafka_error;
 	char error[512];
-	if (!kafka_connection_check(&check->connection, &kafka_error))
-		config_problems_add(&problems, 0, 0, "%s", kafka_error.text);
-	if (!redis_url_parse(check->config->redis.url, &check->redis, error, sizeof error))
+	if (connections_open(config, CONNECTIONS_WITHOUT_SECRETS, &connections, error, sizeof error) !=
+	    EXIT_DONE) {
 		config_problems_add(&problems, 0, 0, "%s", error);
+	} else {
+		if (!kafka_connection_check(&connections.kafka, &kafka_error))
+			config_problems_add(&problems, 0, 0, "%s", kafka_error.text);
+		connections_close(&connections);
+	}
 	bool is_valid = problems.count == 0;
 	config_problems_print(&problems, stderr);
 	config_problems_destroy(&problems);
@@ -94,7 +104,7 @@ static bool check_each_input(struct check *check, struct kafka_admin *admin, con
 		}
 		report_kafka(check, &error);
 		*are_there = false;
-		if (error.fault == KAFKA_FAULT_RETRY)
+		if (error.is_silence)
 			return false;
 	}
 	return true;
@@ -115,14 +125,21 @@ static void check_together(struct check *check, struct kafka_admin *admin, const
 	}
 }
 
-static void check_output(struct check *check, struct kafka_admin *admin, const char *topic)
+static void check_output(struct check *check, struct kafka_admin *admin, const struct kafka_output *output)
 {
 	struct kafka_error error;
+	char text[384];
 	int partitions;
-	if (kafka_admin_check_inputs(admin, &topic, 1, ASK_TIMEOUT_MS, &partitions, &error))
+	const char *topic = output->topic;
+	bool is_there = kafka_admin_check_inputs(admin, &topic, 1, ASK_TIMEOUT_MS, &partitions, &error);
+	if (is_there)
 		check_report_ok(&check->report, "kafka: output %s: %d partition%s", topic, partitions,
 				plural((size_t)partitions));
-	else if (error.fault == KAFKA_FAULT_CONFIG)
+	if (is_there && !kafka_admin_check_policy(admin, output, text, sizeof text))
+		check_report_warning(&check->report, "kafka: output %s", text);
+	if (is_there)
+		return;
+	if (error.fault == KAFKA_FAULT_CONFIG)
 		check_report_ok(&check->report, "kafka: output %s: not there yet; `ladderd run` creates it",
 				topic);
 	else
@@ -132,14 +149,11 @@ static void check_output(struct check *check, struct kafka_admin *admin, const c
 static void check_kafka(struct check *check)
 {
 	const struct config_inputs *inputs = &check->config->kafka.inputs;
-	const char *const outputs[] = {
-		check->config->kafka.outputs.current, check->config->kafka.outputs.history,
-		check->config->kafka.outputs.alerts, check->config->kafka.outputs.dead,
-		check->config->kafka.outputs.exchange, check->config->kafka.outputs.erased,
-	};
+	struct kafka_output outputs[OUTPUT_TOPIC_COUNT];
+	output_topics(check->config, outputs);
 	const char *topics[inputs->count];
 	struct kafka_error error;
-	struct kafka_admin *admin = kafka_admin_create(&check->connection, &error);
+	struct kafka_admin *admin = kafka_admin_create(&check->connections.kafka, &error);
 	if (!admin) {
 		report_kafka(check, &error);
 		return;
@@ -150,10 +164,11 @@ static void check_kafka(struct check *check)
 	if (check_each_input(check, admin, topics, inputs->count, &are_there)) {
 		if (are_there)
 			check_together(check, admin, topics, inputs->count);
-		for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
-			check_output(check, admin, outputs[i]);
+		for (size_t i = 0; i < OUTPUT_TOPIC_COUNT; i++)
+			check_output(check, admin, &outputs[i]);
 		if (config_shuffle(check->config).is_on)
-			check_output(check, admin, check->config->kafka.outputs.shuffle);
+			check_output(check, admin, &(struct kafka_output){
+				.topic = check->config->kafka.outputs.shuffle});
 	}
 	kafka_admin_destroy(admin);
 }
@@ -177,27 +192,50 @@ static void check_key_folder(struct check *check, const char *path)
 
 static void check_identity(struct check *check)
 {
-	const char *path = check->config->identity.key_file;
-	struct identity identity;
+	struct secret_path where = secret_find(check->config->identity.key_file);
+	const char *path = where.text;
 	char error[512];
-	if (access(path, F_OK) != 0 && errno == ENOENT) {
+	if (!where.is_credential && access(path, F_OK) != 0 && errno == ENOENT) {
 		check_key_folder(check, path);
 		return;
 	}
-	int code = identity_load(path, &identity, error, sizeof error);
+	int code = identity_load(check->config->identity.key_file, &check->identity, error, sizeof error);
+	check->has_identity = code == 0;
 	if (code == 0)
 		check_report_ok(&check->report, "identity.key_file: %s holds a key", path);
 	else
 		check_report_error(&check->report, code, "%s", error);
-	explicit_bzero(&identity, sizeof identity);
+}
+
+/* What has to be there before anybody can be asked. */
+static bool open_connections(struct check *check)
+{
+	char error[512];
+	int code = connections_open(check->config, CONNECTIONS_WITH_SECRETS, &check->connections, error,
+				    sizeof error);
+	struct kafka_error kafka_error;
+	if (code != EXIT_DONE)
+		check_report_error(&check->report, code, "%s", error);
+	else if (!kafka_connection_check(&check->connections.kafka, &kafka_error))
+		report_kafka(check, &kafka_error);
+	else
+		return true;
+	return false;
 }
 
 static int check_connected(struct check *check)
 {
 	check_identity(check);
-	check_kafka(check);
-	redis_check(&check->redis, check->config->redis.namespace,
-		    check->task_count ? (size_t)check->task_count : 1, &check->report);
+	if (open_connections(check)) {
+		check_kafka(check);
+		redis_check(&check->connections.redis, &(struct redis_wanted){
+			.name_space = check->config->redis.namespace,
+			.task_count = (size_t)check->task_count,
+			.identity = check->has_identity ? &check->identity : NULL,
+		}, &check->report);
+	}
+	explicit_bzero(&check->identity, sizeof check->identity);
+	connections_close(&check->connections);
 	const struct check_report *report = &check->report;
 	printf("%u error%s, %u warning%s\n", report->error_count, plural(report->error_count),
 	       report->warning_count, plural(report->warning_count));
@@ -209,15 +247,9 @@ static int check_file(const char *path, bool connects)
 	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
 	if (!config)
 		return EXIT_CONFIG;
-	struct kafka_property properties[config->kafka.properties.count + 1];
-	for (size_t i = 0; i < config->kafka.properties.count; i++)
-		properties[i] = (struct kafka_property){config->kafka.properties.items[i].name,
-							config->kafka.properties.items[i].value};
 	struct check check = {.config = config};
-	check.connection = (struct kafka_connection){config->kafka.brokers, properties,
-						     config->kafka.properties.count};
 	int code = EXIT_CONFIG;
-	if (check_values(&check, path)) {
+	if (check_values(config, path)) {
 		print_valid(config, path);
 		code = connects ? check_connected(&check) : EXIT_DONE;
 	}

@@ -4,12 +4,13 @@
 #include "daemon/commands.h"
 #include "config/config.h"
 
-static const char help[] = "usage: ladderd config [--defaults|--reference|--schema]\n"
+static const char help[] = "usage: ladderd config [--defaults|--reference|--schema|--man]\n"
 			   "\n"
 			   "  --defaults   a complete configuration with every default (YAML; the default)\n"
 			   "  --reference  every setting with its type, default, range and what to think\n"
 			   "               (Markdown)\n"
-			   "  --schema     the same for editors and programs (JSON Schema)\n";
+			   "  --schema     the same for editors and programs (JSON Schema)\n"
+			   "  --man        the same as the manual page ladderd.yaml(5) (roff)\n";
 
 int command_config(int argc, char **argv)
 {
@@ -22,6 +23,8 @@ int command_config(int argc, char **argv)
 		config_print_reference(stdout);
 	else if (strcmp(what, "--schema") == 0)
 		config_print_schema(stdout);
+	else if (strcmp(what, "--man") == 0)
+		config_print_man(stdout, LADDER_VERSION, LADDER_DAY);
 	else if (strcmp(what, "--help") == 0)
 		fputs(help, stdout);
 	else

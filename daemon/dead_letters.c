@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 
@@ -244,6 +245,7 @@ static void set_under_way(struct dead_letters *letters, struct letter *letter)
 	letters->under_way_bytes += sent_bytes(letter);
 	letter->limit_bytes = letters->limit_bytes;
 	letter->state = LETTER_UNDER_WAY;
+	CRASH_POINT(letter_sent);
 }
 
 /* False: no room. */
@@ -252,6 +254,7 @@ static bool send(struct dead_letters *letters, struct letter *letter, struct kaf
 	bool is_first = letters->under_way_count == 0;
 	if (!is_first && letters->under_way_bytes + sent_bytes(letter) > letters->limit_bytes)
 		return false;
+	CRASH_POINT(letter_made);
 	enum kafka_sent sent = send_form(letters, letter, out);
 	while (sent == KAFKA_SENT_TOO_LARGE && make_smaller(letter))
 		sent = send_form(letters, letter, out);
@@ -323,6 +326,7 @@ void dead_letters_report(struct dead_letters *letters, const struct kafka_report
 	if (was_alone)
 		letters->alone = NULL;
 	if (report->is_delivered) {
+		CRASH_POINT(letter_delivered);
 		letters->is_refusal_logged = false;
 		set_done(letters, letter);
 	} else if (is_too_large(report)) {

@@ -150,7 +150,7 @@ static int open_screen(struct demo *demo)
 static void *run_in_thread(void *argument)
 {
 	struct demo *demo = argument;
-	demo->run_code = run_daemon(demo->config, RUN_OUTPUTS_EXIST);
+	demo->run_code = run_daemon(demo->config, NULL, RUN_OUTPUTS_EXIST);
 	atomic_store(&demo->has_run_ended, true);
 	return NULL;
 }

@@ -1,103 +1,32 @@
 #include "daemon/demo_screen.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "daemon/kafka_in.h"
 #include "daemon/ladder_view.h"
 #include "daemon/loop.h"
+#include "daemon/terminal.h"
 
 enum { OPEN_TIMEOUT_MS = 10000, WAIT_MS = 100, BATCH = 1000, PREFETCH_BYTES = 4 << 20 };
-enum { TERMINAL_EVERY_MS = 250, PLAIN_EVERY_MS = 5000, PLAIN_WIDTH = 141, WIDTH_MIN = 50 };
+enum { TERMINAL_EVERY_MS = 250, PLAIN_EVERY_MS = 5000 };
 
 struct demo_screen {
 	struct kafka_in *in;
 	struct ladder_view *view;
-	bool is_terminal;
-	bool is_gone;        /* nobody reads standard output any more */
-	int error_fd;        /* what standard error was, or -1 */
+	struct terminal *terminal;
 	int64_t drawn_at_ms;
 	char title[256];     /* of the last picture */
 	struct buffer text;
 };
 
-/* ---- Standard output and error ---- */
-
-static void write_out(struct demo_screen *screen, struct slice text)
+static void draw(struct demo_screen *screen)
 {
-	while (text.len && !screen->is_gone) {
-		ssize_t written = write(STDOUT_FILENO, text.data, text.len);
-		if (written > 0)
-			text = (struct slice){text.data + written, text.len - (size_t)written};
-		screen->is_gone = written < 0 && errno != EINTR && errno != EAGAIN;
-	}
-}
-
-static void terminal_take(struct demo_screen *screen, const char *log_path)
-{
-	int log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	fflush(stderr);
-	if (log_fd >= 0) {
-		screen->error_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-		dup2(log_fd, STDERR_FILENO);
-		close(log_fd);
-	}
-	write_out(screen, slice_from("\033[?1049h\033[?25l\033[2J"));
-}
-
-static void terminal_give_back(struct demo_screen *screen)
-{
-	write_out(screen, slice_from("\033[0m\033[?25h\033[?1049l"));
-	fflush(stderr);
-	if (screen->error_fd >= 0) {
-		dup2(screen->error_fd, STDERR_FILENO);
-		close(screen->error_fd);
-	}
-	screen->error_fd = -1;
-}
-
-/* ---- The picture ---- */
-
-static struct ladder_paper paper_now(const struct demo_screen *screen)
-{
-	struct winsize size = {0};
-	if (!screen->is_terminal)
-		return (struct ladder_paper){PLAIN_WIDTH, 0, true};
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || !size.ws_col || !size.ws_row)
-		size = (struct winsize){.ws_row = 24, .ws_col = 80};
-	unsigned width = size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col;
-	return (struct ladder_paper){width, size.ws_row - 1u, false};
-}
-
-/* Every line ends what an older picture has left of it. */
-static void write_in_place(struct demo_screen *screen)
-{
-	const char *at = screen->text.data, *end = at + screen->text.len;
-	write_out(screen, slice_from("\033[H"));
-	for (const char *line; at < end; at = line + 1) {
-		line = memchr(at, '\n', (size_t)(end - at));
-		write_out(screen, (struct slice){at, (size_t)(line - at)});
-		write_out(screen, slice_from("\033[K\r\n"));
-	}
-	write_out(screen, slice_from("\033[J"));
-}
-
-static void draw(struct demo_screen *screen, bool is_in_place)
-{
-	struct ladder_paper paper = paper_now(screen);
+	struct ladder_paper paper = terminal_paper(screen->terminal);
 	screen->text.len = 0;
 	ladder_view_draw(screen->view, &paper, screen->title, &screen->text);
-	if (is_in_place) {
-		write_in_place(screen);
-		return;
-	}
-	write_out(screen, buffer_slice(&screen->text));
-	write_out(screen, slice_from("\n"));
+	terminal_draw(screen->terminal, buffer_slice(&screen->text));
 }
 
 /* ---- Rows ---- */
@@ -134,12 +63,13 @@ bool demo_screen_refresh(struct demo_screen *screen, const char *title)
 {
 	take_rows(screen);
 	int64_t now_ms = loop_now_ms();
-	if (now_ms < screen->drawn_at_ms + (screen->is_terminal ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS))
-		return !screen->is_gone;
+	int every_ms = terminal_is_screen(screen->terminal) ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS;
+	if (now_ms < screen->drawn_at_ms + every_ms)
+		return !terminal_is_gone(screen->terminal);
 	snprintf(screen->title, sizeof screen->title, "%s", title);
-	draw(screen, screen->is_terminal);
+	draw(screen);
 	screen->drawn_at_ms = now_ms;
-	return !screen->is_gone;
+	return !terminal_is_gone(screen->terminal);
 }
 
 /* ---- Its life ---- */
@@ -161,7 +91,6 @@ struct demo_screen *demo_screen_open(const struct demo_screen_options *options, 
 {
 	struct demo_screen *screen = calloc(1, sizeof *screen);
 	CHECK(screen);
-	screen->error_fd = -1;
 	screen->drawn_at_ms = loop_now_ms();
 	if (!open_topic(screen, options, error)) {
 		kafka_in_destroy(screen->in);
@@ -170,9 +99,7 @@ struct demo_screen *demo_screen_open(const struct demo_screen_options *options, 
 	}
 	struct ladder_view_options shown = {"campaign", options->window, "cohort"};
 	screen->view = ladder_view_create(&shown);
-	screen->is_terminal = isatty(STDOUT_FILENO);
-	if (screen->is_terminal)
-		terminal_take(screen, options->log_path);
+	screen->terminal = terminal_open(&(struct terminal_options){.log_path = options->log_path});
 	return screen;
 }
 
@@ -181,9 +108,9 @@ void demo_screen_close(struct demo_screen *screen)
 	if (!screen)
 		return;
 	take_rows(screen);
-	if (screen->is_terminal)
-		terminal_give_back(screen);
-	draw(screen, false);
+	terminal_leave(screen->terminal);
+	draw(screen);
+	terminal_close(screen->terminal);
 	kafka_in_destroy(screen->in);
 	ladder_view_destroy(screen->view);
 	buffer_destroy(&screen->text);

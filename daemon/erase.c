@@ -8,6 +8,7 @@
 #include "core/base/rfc3339.h"
 #include "core/join/join.h"
 #include "daemon/commands.h"
+#include "daemon/connections.h"
 #include "daemon/erasures.h"
 #include "daemon/identity.h"
 #include "daemon/kafka_out.h"
@@ -103,12 +104,14 @@ static int erase_with(struct erase *erase, const struct config *config)
 		fprintf(stderr, "ladderd erase: %s\n", error);
 		return code;
 	}
-	struct kafka_property properties[config->kafka.properties.count + 1];
-	for (size_t i = 0; i < config->kafka.properties.count; i++)
-		properties[i] = (struct kafka_property){config->kafka.properties.items[i].name,
-							config->kafka.properties.items[i].value};
+	struct connections connections;
+	code = connections_open(config, CONNECTIONS_WITH_SECRETS, &connections, error, sizeof(error));
+	if (code != EXIT_DONE) {
+		fprintf(stderr, "ladderd erase: %s\n", error);
+		return code;
+	}
 	erase->out = kafka_out_create(&(struct kafka_out_options){
-		.connection = {config->kafka.brokers, properties, config->kafka.properties.count},
+		.connection = connections.kafka,
 		.topics = &config->kafka.outputs.erased,
 		.topic_count = 1,
 		.queue_records = ID_COUNT_MAX,
@@ -116,6 +119,7 @@ static int erase_with(struct erase *erase, const struct config *config)
 		.report = report,
 		.ctx = erase,
 	}, &kafka_error);
+	connections_close(&connections);
 	if (!erase->out) {
 		fprintf(stderr, "ladderd erase: %s\n", kafka_error.text);
 		return EXIT_CONFIG;

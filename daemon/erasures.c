@@ -102,18 +102,17 @@ static void take_record(void *ctx, const struct kafka_record *record)
 			  "topic=%s offset=%" PRId64, erasures->topic, record->offset);
 }
 
-static bool start(struct erasures *erasures)
+static bool start(struct erasures *erasures, struct kafka_error *error)
 {
 	static const int64_t beginning = KAFKA_IN_BEGINNING;
-	struct kafka_error error;
 	if (erasures->is_started)
 		return true;
 	if (loop_now_ms() < erasures->start_due_ms)
 		return false;
-	erasures->is_started = kafka_in_start(erasures->in, &beginning, START_MS, &error);
+	erasures->is_started = kafka_in_start(erasures->in, &beginning, START_MS, error);
 	if (!erasures->is_started)
 		log_warn("who is erased is not known yet, and nothing is read before that", "why=%s",
-			 log_quoted(error.text).text);
+			 log_quoted(error->text).text);
 	erasures->start_due_ms = loop_now_ms() + START_AGAIN_MS;
 	return erasures->is_started;
 }
@@ -134,16 +133,23 @@ static void make_current(struct erasures *erasures)
 	erasures->is_changed = false;
 }
 
-void erasures_poll(struct erasures *erasures)
+bool erasures_poll(struct erasures *erasures, struct kafka_error *error)
 {
-	if (!start(erasures))
-		return;
+	*error = (struct kafka_error){.fault = KAFKA_FAULT_NONE};
+	if (!start(erasures, error))
+		return error->fault != KAFKA_FAULT_DENIED;
 	kafka_in_poll(erasures->in);
 	while (kafka_in_consume(erasures->in, 0, 0, RECORDS_AT_ONCE, take_record, erasures) > 0)
 		continue;
 	bool is_first = erasures->made.len == 0;
 	if (kafka_in_at_end(erasures->in, 0, 0) && (is_first || erasures->is_changed))
 		make_current(erasures);
+	const struct kafka_problem *problem = kafka_in_problem(erasures->in, 0, 0);
+	if (problem->kind != KAFKA_PROBLEM_DENIED)
+		return true;
+	error->fault = KAFKA_FAULT_DENIED;
+	snprintf(error->text, sizeof(error->text), "%s", problem->text);
+	return false;
 }
 
 const struct erased *erasures_current(const struct erasures *erasures)

@@ -23,8 +23,9 @@ must_check struct erasures *erasures_create(const struct config *config,
 					    struct kafka_error *error);
 void erasures_destroy(struct erasures *erasures); /* NULL is fine */
 
-/* Reads on; to be called many times a second. At first it may block for a few seconds. */
-void erasures_poll(struct erasures *erasures);
+/* Reads on; to be called many times a second. At first it may block for a few seconds. False: a right is
+ * missing, as the error says. */
+must_check bool erasures_poll(struct erasures *erasures, struct kafka_error *error);
 
 /* Everybody who is erased; NULL until the topic has been read to its end once. */
 const struct erased *erasures_current(const struct erasures *erasures);

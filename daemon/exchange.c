@@ -9,7 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 
-enum { MAGIC = 0x4c, VERSION = 2, LISTEN_MS = 3000, RECORDS_AT_ONCE = 64 };
+enum { MAGIC = 0x4c, VERSION = 4, LISTEN_MS = 3000, RECORDS_AT_ONCE = 64 };
 enum { REFUSED_SAID_EVERY_MS = 60000 };
 
 struct exchange {
@@ -192,6 +192,17 @@ bool exchange_read(struct exchange *exchange, exchange_sink *sink, void *ctx)
 	kafka_in_poll(exchange->in);
 	bool is_any = exchange->is_listening && read_partition(exchange, EXCHANGE_DOWN);
 	return (exchange->is_merger && read_partition(exchange, EXCHANGE_UP)) || is_any;
+}
+
+const char *exchange_denied(const struct exchange *exchange)
+{
+	static const int32_t partitions[] = {EXCHANGE_DOWN, EXCHANGE_UP};
+	for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++) {
+		const struct kafka_problem *problem = kafka_in_problem(exchange->in, 0, partitions[i]);
+		if (problem->kind == KAFKA_PROBLEM_DENIED)
+			return problem->text;
+	}
+	return NULL;
 }
 
 bool exchange_has_lost(struct exchange *exchange)

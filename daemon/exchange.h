@@ -69,6 +69,9 @@ must_check bool exchange_listen(struct exchange *exchange, bool is_merger, struc
 typedef void exchange_sink(void *ctx, const struct exchange_head *head, struct slice notes);
 bool exchange_read(struct exchange *exchange, exchange_sink *sink, void *ctx);
 
+/* NULL, or why it cannot be read: a right is missing. */
+const char *exchange_denied(const struct exchange *exchange);
+
 /* Whether something was deleted before it was read, since this was last asked. */
 bool exchange_has_lost(struct exchange *exchange);
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 
@@ -61,6 +62,7 @@ static void report(void *ctx, const struct kafka_report *report)
 	forwards->under_way_count--;
 	parcel->is_delivered = report->is_delivered;
 	if (report->is_delivered) {
+		CRASH_POINT(forward_delivered);
 		drop_delivered(forwards, parcel->queue);
 		return;
 	}
@@ -130,6 +132,7 @@ void forwards_put(struct forwards *forwards, size_t worker, const struct forward
 /* The worker keeps them smaller than brokers take (shuffle.h), so too large is what a setting makes so. */
 static bool send(struct forwards *forwards, struct parcel *parcel)
 {
+	CRASH_POINT(forward_made);
 	enum kafka_sent sent = kafka_out_send_to(forwards->out, 0, (int32_t)parcel->task,
 						 (struct slice){parcel->bytes, parcel->len}, parcel);
 	if (sent == KAFKA_SENT_TOO_LARGE) {
@@ -138,6 +141,7 @@ static bool send(struct forwards *forwards, struct parcel *parcel)
 		forwards->send_due_ms = loop_now_ms() + REFUSED_PAUSE_MS;
 	}
 	forwards->under_way_count += sent == KAFKA_SENT;
+	CRASH_POINT(forward_sent);
 	return sent == KAFKA_SENT;
 }
 

@@ -255,8 +255,9 @@ static bool read_pem(const char *path, const char *setting, struct buffer *pem, 
 static bool read_files(struct http *http, struct http_error *error)
 {
 	const struct http_options *options = &http->options;
-	return !options->cert_file[0] || (read_pem(options->cert_file, "cert_file", &http->cert, error) &&
-					  read_pem(options->key_file, "key_file", &http->key, error));
+	return !options->cert_file || !options->cert_file[0] ||
+	       (read_pem(options->cert_file, "cert_file", &http->cert, error) &&
+		read_pem(options->key_file, "key_file", &http->key, error));
 }
 
 /* Without TLS the options end before those of it. */
@@ -275,22 +276,28 @@ static struct MHD_Daemon *start_server(struct http *http, int fd)
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENT_S, MHD_OPTION_END);
 }
 
+static bool find_socket(const struct http_options *options, int *fd, struct http_error *error)
+{
+	*fd = options->listen_fd;
+	return !options->listen || open_socket(options->listen, fd, error);
+}
+
 static bool start(struct http *http, struct http_error *error)
 {
 	const struct http_options *options = &http->options;
 	int fd;
-	if (!read_files(http, error) || !open_socket(options->listen, &fd, error))
+	if (!read_files(http, error) || !find_socket(options, &fd, error))
 		return false;
 	http->server = start_server(http, fd);
 	if (http->server)
 		return true;
 	close(fd);
-	if (options->cert_file[0])
+	if (options->cert_file && options->cert_file[0])
 		return fail(error, EXIT_CONFIG,
 			    "http.tls_server_config: %s (cert_file) and %s (key_file) are no certificate and "
 			    "its key", options->cert_file, options->key_file);
-	return fail(error, EXIT_UNAVAILABLE, "http.listen: %s: the HTTP server cannot be started",
-		    options->listen);
+	return fail(error, EXIT_UNAVAILABLE, "%s: the HTTP server cannot be started",
+		    options->listen ? "http.listen" : "control.socket");
 }
 
 static void destroy(struct http *http)

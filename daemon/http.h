@@ -34,7 +34,8 @@ const char *http_path(const struct http_request *request);
 const char *http_argument(const struct http_request *request, const char *name);
 
 struct http_options {
-	const char *listen;    /* host:port */
+	const char *listen;    /* host:port; NULL: listen_fd */
+	int listen_fd;         /* a socket that listens already, the server's from now on */
 	const char *cert_file; /* PEM files for TLS; "": without */
 	const char *key_file;
 	http_answerer *answer;

@@ -14,6 +14,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "daemon/secret.h"
+
 enum { KEY_LEN = 32, KEY_TEXT_LEN = 2 * KEY_LEN + 1 };
 enum { SALT_LEN = 16, NUMBER_LEN = 8, TAG_LEN = 16, IV_LEN = 12 };
 
@@ -95,23 +97,26 @@ static void identity_derive(struct identity *identity, const unsigned char *key)
 	OPENSSL_cleanse(person, sizeof person);
 }
 
-static int key_check_mode(int fd, const char *path, struct failure failure)
+/* An access list of the service manager's shows as rights of the group. */
+static int key_check_mode(int fd, const struct secret_path *where, struct failure failure)
 {
+	const char *path = where->text;
 	struct stat status;
 	if (fstat(fd, &status) < 0)
 		return identity_fail_errno(failure, "look at", path);
 	if (!S_ISREG(status.st_mode))
 		return identity_fail(failure, EX_CONFIG, "identity.key_file: %s is not a regular file", path);
-	if (status.st_mode & 077)
+	if (status.st_mode & (where->is_credential ? 07 : 077))
 		return identity_fail(failure, EX_NOPERM,
 				     "identity.key_file: others than its owner may read or write %s "
 				     "(mode %04o): run chmod 600 %s", path, status.st_mode & 07777, path);
 	return 0;
 }
 
-static int key_read(int fd, const char *path, unsigned char *key, struct failure failure)
+static int key_read(int fd, const struct secret_path *where, unsigned char *key, struct failure failure)
 {
-	int code = key_check_mode(fd, path, failure);
+	const char *path = where->text;
+	int code = key_check_mode(fd, where, failure);
 	if (code)
 		return code;
 	char text[KEY_TEXT_LEN + 1];
@@ -177,10 +182,16 @@ static int key_create(const char *path, struct failure failure)
 	return code;
 }
 
-int identity_load(const char *path, struct identity *identity, char *error, size_t error_size)
+int identity_load(const char *name, struct identity *identity, char *error, size_t error_size)
 {
 	struct failure failure = {error, error_size};
+	struct secret_path where = secret_find(name);
+	const char *path = where.text;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT && where.is_credential)
+		return identity_fail(failure, EX_CONFIG,
+				     "identity.key_file: there is no credential %s: name its file by "
+				     "LoadCredential= in the unit", path);
 	if (fd < 0 && errno == ENOENT) {
 		int code = key_create(path, failure);
 		if (code)
@@ -190,7 +201,7 @@ int identity_load(const char *path, struct identity *identity, char *error, size
 	if (fd < 0)
 		return identity_fail_errno(failure, "open", path);
 	unsigned char key[KEY_LEN];
-	int code = key_read(fd, path, key, failure);
+	int code = key_read(fd, &where, key, failure);
 	close(fd);
 	if (code == 0)
 		identity_derive(identity, key);

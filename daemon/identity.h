@@ -23,8 +23,9 @@ struct identity {
 
 /* Reads the key file, or creates it where it is absent: processes that start at once end with the same key.
  * Returns 0, or the exit code that fits (1 failure, 77 no permission, also where the group or others may read
- * the file, 78 its content is no key) with an English sentence in `error` that names the file. Any thread. */
-must_check int identity_load(const char *path, struct identity *identity, char *error, size_t error_size);
+ * the file, 78 its content is no key) with an English sentence in `error` that names the file. The name is as
+ * secret.h takes it; a credential is never created. Any thread. */
+must_check int identity_load(const char *name, struct identity *identity, char *error, size_t error_size);
 
 /* A sealer belongs to one thread. Aborts where memory or randomness is missing. */
 struct sealer;

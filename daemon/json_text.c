@@ -82,6 +82,26 @@ void json_text_put_text(struct buffer *out, const char *name, const char *text)
 	put_quoted(out, text);
 }
 
+void json_text_put_slice(struct buffer *out, const char *name, struct slice text)
+{
+	begin(out, name);
+	json_put_string(out, text);
+}
+
+void json_text_put_time(struct buffer *out, const char *name, int64_t time_ms)
+{
+	begin(out, name);
+	json_put_char(out, '"');
+	json_put_time(out, time_ms);
+	json_put_char(out, '"');
+}
+
+void json_text_put_document(struct buffer *out, const char *name, struct slice json)
+{
+	begin(out, name);
+	buffer_put(out, json.data, json.len);
+}
+
 void json_text_make_member(struct buffer *out, const char *name, const char *text)
 {
 	if (!text)

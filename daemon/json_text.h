@@ -15,6 +15,10 @@ void json_text_put_micros(struct buffer *out, const char *name, int64_t micros);
 void json_text_put_bool(struct buffer *out, const char *name, bool is_so);
 void json_text_put_null(struct buffer *out, const char *name);
 void json_text_put_text(struct buffer *out, const char *name, const char *text);
+void json_text_put_slice(struct buffer *out, const char *name, struct slice text);
+void json_text_put_time(struct buffer *out, const char *name, int64_t time_ms); /* RFC 3339 */
+/* A whole document that stands in `json`. */
+void json_text_put_document(struct buffer *out, const char *name, struct slice json);
 
 /* What to look for in rows and alerts, as core/base/json_text.h writes them: a member, "name":"text".
  * Without a text it is empty, and every document holds it. A quote inside of a text is escaped, so that a

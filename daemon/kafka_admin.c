@@ -58,6 +58,7 @@ static void kafka_admin_explain_silence(struct kafka_admin *admin, const char *t
 	kafka_error_set(error, fault, "%s: the brokers do not answer: %s%s%s: %s", topic,
 			rd_kafka_err2str(code),
 			why ? ": " : "", why ? admin->client.why_text : "", advice);
+	error->is_silence = true;
 }
 
 static void kafka_admin_explain_topic(const char *topic, rd_kafka_resp_err_t code, struct kafka_error *error)
@@ -234,8 +235,10 @@ static bool kafka_admin_create_output(struct kafka_admin *admin, const struct ka
 	rd_kafka_NewTopic_destroy(topic);
 	if (code && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
 		enum kafka_fault fault = kafka_fault_of(code);
-		kafka_error_set(error, fault, "%s: cannot be created: %s%s%s", output->topic, why,
-				fault == KAFKA_FAULT_RETRY ? "" : ": create it by hand with cleanup.policy=",
+		kafka_error_set(error, fault, "%s: cannot be created: %s%s%s%s", output->topic, why,
+				fault == KAFKA_FAULT_DENIED ? ": grant CREATE on it, or" :
+				fault == KAFKA_FAULT_CONFIG ? ":" : "",
+				fault == KAFKA_FAULT_RETRY ? "" : " create it by hand with cleanup.policy=",
 				fault == KAFKA_FAULT_RETRY ? "" :
 				output->is_compacted ? "compact" : "delete");
 		return false;
@@ -266,8 +269,8 @@ static const char *kafka_admin_find_policy(rd_kafka_event_t *event)
 	return NULL;
 }
 
-/* Only a warning can come of it, so a broker that does not tell is no failure. */
-static void kafka_admin_check_policy(struct kafka_admin *admin, const struct kafka_output *output)
+bool kafka_admin_check_policy(struct kafka_admin *admin, const struct kafka_output *output, char *text,
+			      size_t text_size)
 {
 	rd_kafka_AdminOptions_t *options =
 		kafka_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, KAFKA_ADMIN_POLICY_MS);
@@ -276,19 +279,21 @@ static void kafka_admin_check_policy(struct kafka_admin *admin, const struct kaf
 	rd_kafka_DescribeConfigs(admin->client.handle, &resource, 1, options, admin->replies);
 	rd_kafka_event_t *event = rd_kafka_queue_poll(admin->replies, -1);
 	const char *policy = kafka_admin_find_policy(event);
+	bool is_compacted = policy && strstr(policy, "compact");
+	bool is_right = policy && (output->is_compacted ? strcmp(policy, "compact") == 0 : !is_compacted);
 	if (!policy)
-		log_info("the cleanup policy of a topic is not known", "topic=%s", output->topic);
-	else if (output->is_compacted && strcmp(policy, "compact") != 0)
-		log_warn("a topic of rows is not compacted", "topic=%s cleanup_policy=%s advice=%s",
-			 output->topic,
-			 policy, log_quoted("set cleanup.policy=compact on it").text);
-	else if (!output->is_compacted && strstr(policy, "compact"))
-		log_warn("a topic that is no table is compacted, records of one key replace each other",
-			 "topic=%s cleanup_policy=%s advice=%s", output->topic, policy,
-			 log_quoted("set cleanup.policy=delete on it").text);
+		snprintf(text, text_size, "%s: its cleanup.policy is not known: grant DESCRIBE_CONFIGS "
+			 "on it", output->topic);
+	else if (output->is_compacted)
+		snprintf(text, text_size, "%s: its cleanup.policy is %s, so rows %s: set it to compact",
+			 output->topic, policy, is_compacted ? "vanish after a time" : "are kept by age");
+	else
+		snprintf(text, text_size, "%s: its cleanup.policy is %s, so records of one key replace each "
+			 "other: set it to delete", output->topic, policy);
 	rd_kafka_event_destroy(event);
 	rd_kafka_ConfigResource_destroy(resource);
 	rd_kafka_AdminOptions_destroy(options);
+	return is_right;
 }
 
 bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,
@@ -307,7 +312,10 @@ bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_ou
 			return false;
 		}
 		if (!topic_code) {
-			kafka_admin_check_policy(admin, &outputs[i]);
+			char text[384];
+			if (!kafka_admin_check_policy(admin, &outputs[i], text, sizeof text))
+				log_warn("an output topic is not as it should be", "why=%s",
+					 log_quoted(text).text);
 		} else if (topic_code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
 			kafka_admin_explain_topic(topic, topic_code, error);
 			return false;

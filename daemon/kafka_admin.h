@@ -38,8 +38,13 @@ must_check bool kafka_admin_check_inputs(struct kafka_admin *admin, const char *
 must_check bool kafka_admin_count_partitions(struct kafka_admin *admin, const char *topic, int timeout_ms,
 					     int *partition_count, struct kafka_error *error);
 
+/* Whether an output that is there has the cleanup policy that it needs: rows would pile up in it, or be
+ * deleted by age. False with an English sentence, also where the brokers do not tell. */
+must_check bool kafka_admin_check_policy(struct kafka_admin *admin, const struct kafka_output *output,
+					 char *text, size_t text_size);
+
 /* Creates the outputs that are absent. One that is there and has another cleanup policy is logged as a
- * warning and left alone: rows would pile up in it, or be deleted by age. */
+ * warning and left alone. */
 must_check bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,
 					   size_t output_count, int timeout_ms, struct kafka_error *error);
 

@@ -60,6 +60,7 @@ void kafka_error_set(struct kafka_error *error, enum kafka_fault fault, const ch
 	vsnprintf(error->text, sizeof error->text, format, arguments);
 	va_end(arguments);
 	error->fault = fault;
+	error->is_silence = false;
 }
 
 enum kafka_fault kafka_fault_of(rd_kafka_resp_err_t code)
@@ -167,25 +168,38 @@ static const char *kafka_client_owned(const char *name)
 	return NULL;
 }
 
+/* What librdkafka says of a value may quote it. */
+static bool kafka_client_set(rd_kafka_conf_t *conf, const struct kafka_property *property, bool is_secret,
+			     struct kafka_error *error)
+{
+	char text[512];
+	const char *setting = is_secret ? "kafka.secrets" : "kafka.properties";
+	const char *why = kafka_client_owned(property->name);
+	if (why) {
+		kafka_error_set(error, KAFKA_FAULT_CONFIG, "%s: %s cannot be set here: %s", setting,
+				property->name, why);
+		return false;
+	}
+	rd_kafka_conf_res_t result =
+		rd_kafka_conf_set(conf, property->name, property->value, text, sizeof text);
+	bool is_unknown = result == RD_KAFKA_CONF_UNKNOWN;
+	if (result == RD_KAFKA_CONF_OK || (!property->value && !is_unknown))
+		return true;
+	if (is_secret)
+		snprintf(text, sizeof text, "%s", is_unknown ? "No such configuration property"
+							     : "librdkafka does not take its value");
+	kafka_error_set(error, KAFKA_FAULT_CONFIG, "%s: %s: %s", setting, property->name, text);
+	return false;
+}
+
 static bool kafka_client_set_all(rd_kafka_conf_t *conf, const struct kafka_connection *connection,
 				 struct kafka_error *error)
 {
 	char text[512];
-	for (size_t i = 0; i < connection->property_count; i++) {
-		const struct kafka_property *property = &connection->properties[i];
-		const char *why = kafka_client_owned(property->name);
-		if (why) {
-			kafka_error_set(error, KAFKA_FAULT_CONFIG,
-					"kafka.properties: %s cannot be set here: %s",
-					property->name, why);
+	for (size_t i = 0; i < connection->property_count; i++)
+		if (!kafka_client_set(conf, &connection->properties[i],
+				      i + connection->secret_count >= connection->property_count, error))
 			return false;
-		}
-		if (rd_kafka_conf_set(conf, property->name, property->value, text, sizeof text)) {
-			kafka_error_set(error, KAFKA_FAULT_CONFIG, "kafka.properties: %s: %s",
-					property->name, text);
-			return false;
-		}
-	}
 	if (rd_kafka_conf_set(conf, "bootstrap.servers", connection->brokers, text, sizeof text)) {
 		kafka_error_set(error, KAFKA_FAULT_CONFIG, "kafka.brokers: %s: %s", connection->brokers,
 				text);
@@ -278,7 +292,15 @@ bool kafka_connection_check(const struct kafka_connection *connection, struct ka
 	static const struct kafka_property none[] = {{NULL, NULL}};
 	struct kafka_client client;
 	rd_kafka_conf_t *conf = kafka_client_configure(connection, none, error);
-	if (!conf || !kafka_client_open(&client, "check", RD_KAFKA_PRODUCER, conf, error))
+	if (!conf)
+		return false;
+	for (size_t i = 0; i < connection->property_count; i++) {
+		if (connection->properties[i].value)
+			continue;
+		rd_kafka_conf_destroy(conf);
+		return true;
+	}
+	if (!kafka_client_open(&client, "check", RD_KAFKA_PRODUCER, conf, error))
 		return false;
 	rd_kafka_destroy(client.handle);
 	return true;

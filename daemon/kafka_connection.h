@@ -10,10 +10,10 @@
 
 #include "core/base/check.h"
 
-/* One entry of kafka.properties, in the order of the file. */
+/* One entry of kafka.properties or kafka.secrets, in the order of the file. */
 struct kafka_property {
 	const char *name;
-	const char *value;
+	const char *value; /* NULL: a secret that is not known; only kafka_connection_check takes that */
 };
 
 /* Borrowed by whatever is opened with it, and only during that call. */
@@ -21,6 +21,7 @@ struct kafka_connection {
 	const char *brokers; /* kafka.brokers: host:port,host:port */
 	const struct kafka_property *properties;
 	size_t property_count;
+	size_t secret_count; /* of them, the last ones: of kafka.secrets, whose values are never told */
 };
 
 enum kafka_fault {
@@ -34,11 +35,13 @@ enum kafka_fault {
  * topic, partition, broker or setting, and says what to do where something can be done. */
 struct kafka_error {
 	enum kafka_fault fault;
+	bool is_silence; /* no broker answers, or lets us in: asking for something else is of no use */
 	char text[768];
 };
 
 /* Judges brokers and properties without talking to anybody: names that librdkafka does not know, values
- * it refuses, and properties that are not the user's to set. */
+ * it refuses, and properties that are not the user's to set; where all values are known, how they go
+ * together, too. */
 must_check bool kafka_connection_check(const struct kafka_connection *connection, struct kafka_error *error);
 
 #endif

@@ -156,6 +156,7 @@ struct kafka_in *kafka_in_create(const struct kafka_in_options *options, struct 
 	CHECK(in->fd >= 0);
 	in->input_count = options->topic_count;
 	in->task_count = options->task_count;
+	in->prefetch_bytes = options->prefetch_bytes;
 	in->partition_count = in->input_count * in->task_count;
 	in->partitions = calloc(in->partition_count, sizeof *in->partitions);
 	in->start_offsets = calloc(in->partition_count, sizeof *in->start_offsets);
@@ -223,6 +224,14 @@ void kafka_in_poll(struct kafka_in *in)
 	}
 	if (in->retry_count > 0)
 		kafka_in_place_retry(in, kafka_now_ms());
+}
+
+size_t kafka_in_ahead_bytes(const struct kafka_in *in)
+{
+	size_t record_count = 0;
+	for (size_t i = 0; i < in->partition_count; i++)
+		record_count += rd_kafka_queue_length(in->partitions[i].queue);
+	return kafka_in_least(record_count * KAFKA_IN_RECORD_BYTES, in->prefetch_bytes);
 }
 
 struct kafka_in_drain {

@@ -118,6 +118,9 @@ void kafka_in_stop_task(struct kafka_in *in, int32_t task);
  * each of them until it gives less than was asked for, before waiting again. */
 int kafka_in_fd(const struct kafka_in *in);
 
+/* About what is read ahead now takes, at most options.prefetch_bytes. */
+size_t kafka_in_ahead_bytes(const struct kafka_in *in);
+
 /* Clears the fd and serves librdkafka's own events. To be called when the fd is readable, before
  * consuming, and at least once a second: it also tries again what needs to be. Where an offset has to be
  * looked up it blocks for up to a second. */
@@ -131,8 +134,13 @@ size_t kafka_in_consume(struct kafka_in *in, size_t input, int32_t task, size_t 
 /* The record's headers in their order. From the record callback only. */
 void kafka_in_headers(const void *handle, kafka_in_header_callback *callback, void *ctx);
 
-/* Everything that the broker had when it last answered has been handed out. */
+/* Everything that the broker had when it last answered has been handed out. That may be a while ago: the log
+ * may go on where nothing was fetched since. */
 bool kafka_in_at_end(const struct kafka_in *in, size_t input, int32_t task);
+
+/* Asks the brokers where the log ends now, of a partition that is at its end. True: they said so, and
+ * kafka_in_at_end tells whether it still is. Blocks for up to a second. */
+must_check bool kafka_in_ask_end(struct kafka_in *in, size_t input, int32_t task);
 
 /* The offset that is read next. */
 int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task);

@@ -213,13 +213,55 @@ bool kafka_in_seek(struct kafka_in *in, size_t input, int32_t task, int64_t offs
 	return !code;
 }
 
+/* Where the log is at a time, or at one of librdkafka's logical offsets. Below 0: nowhere. */
+static rd_kafka_resp_err_t kafka_in_place_offset_at(struct kafka_in *in,
+						    const struct kafka_partition *partition, int64_t at,
+						    int64_t *offset, int timeout_ms)
+{
+	rd_kafka_topic_partition_list_t *list = kafka_in_place_list(partition);
+	list->elems[0].offset = at;
+	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(in->client.handle, list, timeout_ms);
+	if (!code)
+		code = list->elems[0].err;
+	*offset = list->elems[0].offset;
+	rd_kafka_topic_partition_list_destroy(list);
+	return code;
+}
+
+bool kafka_in_ask_end(struct kafka_in *in, size_t input, int32_t task)
+{
+	struct kafka_partition *partition = &in->partitions[kafka_in_index(in, input, task)];
+	int64_t end;
+	if (kafka_in_place_offset_at(in, partition, RD_KAFKA_OFFSET_END, &end, KAFKA_IN_LOOKUP_MS) || end < 0)
+		return false;
+	partition->is_at_end &= end <= partition->position;
+	return true;
+}
+
+static int kafka_in_place_left_ms(int64_t until_ms)
+{
+	int64_t left_ms = until_ms - kafka_now_ms();
+	return left_ms > 1 ? (int)left_ms : 1;
+}
+
+/* Where the log begins and ends now. Not rd_kafka_query_watermark_offsets: after an error that passes, that
+ * of librdkafka 2.0.2 may give the end as the beginning (test_kafka_faults). */
+static rd_kafka_resp_err_t kafka_in_place_ends(struct kafka_in *in, const struct kafka_partition *partition,
+					       int64_t until_ms, int64_t *start, int64_t *end)
+{
+	rd_kafka_resp_err_t code = kafka_in_place_offset_at(in, partition, RD_KAFKA_OFFSET_BEGINNING, start,
+							    kafka_in_place_left_ms(until_ms));
+	if (!code)
+		code = kafka_in_place_offset_at(in, partition, RD_KAFKA_OFFSET_END, end,
+						kafka_in_place_left_ms(until_ms));
+	return !code && (*start < 0 || *end < 0) ? RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE : code;
+}
+
 static void kafka_in_place_look(struct kafka_in *in, struct kafka_partition *partition, int64_t now_ms)
 {
 	int64_t start, end;
 	kafka_in_place_set_retry(in, partition, now_ms + KAFKA_IN_RETRY_MS);
-	if (rd_kafka_query_watermark_offsets(in->client.handle, partition->topic, partition->task, &start,
-					     &end,
-					     KAFKA_IN_LOOKUP_MS))
+	if (kafka_in_place_ends(in, partition, now_ms + KAFKA_IN_LOOKUP_MS, &start, &end))
 		return;
 	if (!kafka_in_place_holds(partition, start, end) || !kafka_in_place_move(in, partition))
 		kafka_in_place_set_retry(in, partition, 0);
@@ -251,14 +293,11 @@ static void kafka_in_place_explain(const struct kafka_in *in, const struct kafka
 			in->client.why ? in->client.why_text : "", advice);
 }
 
-/* Where the log of a partition begins and ends now. */
 static bool kafka_in_place_ask(struct kafka_in *in, size_t at, int64_t until_ms, struct kafka_error *error)
 {
 	const struct kafka_partition *partition = &in->partitions[at];
-	int64_t left_ms = until_ms - kafka_now_ms();
-	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-		in->client.handle, partition->topic, partition->task, &in->start_offsets[at],
-		&in->end_offsets[at], left_ms > 1 ? (int)left_ms : 1);
+	rd_kafka_resp_err_t code = kafka_in_place_ends(in, partition, until_ms, &in->start_offsets[at],
+						       &in->end_offsets[at]);
 	kafka_in_poll(in);
 	if (code)
 		kafka_in_place_explain(in, partition, code, error);
@@ -283,13 +322,10 @@ static bool kafka_in_place_find(struct kafka_in *in, size_t at, int64_t *offset,
 	const struct kafka_partition *partition = &in->partitions[at];
 	if (*offset > KAFKA_IN_SINCE(0))
 		return true;
-	rd_kafka_topic_partition_list_t *list = kafka_in_place_list(partition);
-	list->elems[0].offset = KAFKA_IN_SINCE(*offset);
-	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(in->client.handle, list, KAFKA_IN_SEEK_MS);
-	if (!code)
-		code = list->elems[0].err;
-	*offset = list->elems[0].offset >= 0 ? list->elems[0].offset : KAFKA_IN_END;
-	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_resp_err_t code = kafka_in_place_offset_at(in, partition, KAFKA_IN_SINCE(*offset), offset,
+							    KAFKA_IN_SEEK_MS);
+	if (*offset < 0)
+		*offset = KAFKA_IN_END;
 	if (code)
 		kafka_in_place_explain(in, partition, code, error);
 	return !code;

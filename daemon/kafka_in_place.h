@@ -34,6 +34,7 @@ struct kafka_in {
 	int fd;
 	size_t input_count;
 	size_t task_count;
+	size_t prefetch_bytes;
 	int32_t task_limit;         /* the greatest task number and one */
 	size_t *task_indexes;       /* by task number; SIZE_MAX for those that are not ours */
 	size_t retry_count;

@@ -9,7 +9,19 @@
 
 #include "daemon/kafka_connection.h"
 
-enum kafka_mock_request { KAFKA_MOCK_PRODUCE = 0, KAFKA_MOCK_FETCH = 1, KAFKA_MOCK_METADATA = 3 };
+/* By their numbers in the protocol. */
+enum kafka_mock_request {
+	KAFKA_MOCK_PRODUCE = 0,
+	KAFKA_MOCK_FETCH = 1,
+	KAFKA_MOCK_LIST_OFFSETS = 2,
+	KAFKA_MOCK_METADATA = 3,
+	KAFKA_MOCK_OFFSET_COMMIT = 8,
+	KAFKA_MOCK_FIND_COORDINATOR = 10,
+	KAFKA_MOCK_JOIN_GROUP = 11,
+	KAFKA_MOCK_HEARTBEAT = 12,
+	KAFKA_MOCK_SYNC_GROUP = 14,
+	KAFKA_MOCK_INIT_PRODUCER_ID = 22
+};
 
 struct kafka_mock;
 

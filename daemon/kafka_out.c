@@ -20,6 +20,7 @@ struct kafka_out {
 	rd_kafka_conf_t *conf;      /* to open it anew */
 	kafka_report_callback *report;
 	void *ctx;
+	bool is_denied; /* the brokers open no session */
 	size_t topic_count;
 	struct kafka_out_topic topics[];
 };
@@ -58,6 +59,7 @@ static void kafka_out_report(struct kafka_out *out, const rd_kafka_message_t *me
 		.token = message->_private,
 		.is_delivered = !message->err,
 		.is_final = is_final,
+		.is_denied = fault == KAFKA_FAULT_DENIED,
 		.why = message->err ? why : NULL,
 	};
 	out->report(out->ctx, &report);
@@ -228,7 +230,11 @@ static void kafka_out_reopen(struct kafka_out *out)
 {
 	char why[256];
 	struct kafka_error error;
-	if (!rd_kafka_fatal_error(out->client.handle, why, sizeof why))
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(out->client.handle, why, sizeof why);
+	if (!code || out->is_denied)
+		return;
+	out->is_denied = kafka_fault_of(code) == KAFKA_FAULT_DENIED;
+	if (out->is_denied)
 		return;
 	log_error("the producer is opened anew", "why=%s", log_quoted(why).text);
 	kafka_out_give_up(out);
@@ -253,6 +259,12 @@ uint64_t kafka_out_flush(struct kafka_out *out, int timeout_ms)
 }
 
 /* ---- Counts ---- */
+
+const char *kafka_out_denied(const struct kafka_out *out)
+{
+	return out->is_denied ? "the brokers refuse a producer: grant WRITE on the topics of kafka.outputs, "
+				"or IDEMPOTENT_WRITE on the cluster" : NULL;
+}
 
 bool kafka_out_is_away(const struct kafka_out *out)
 {

@@ -31,6 +31,7 @@ struct kafka_report {
 	void *token;          /* the same */
 	bool is_delivered;
 	bool is_final;        /* not delivered, and sending it again is of no use: too large, no right */
+	bool is_denied;       /* no right: only somebody's hand can help */
 	const char *why;      /* NULL where delivered, else a sentence that names the topic */
 };
 
@@ -91,6 +92,9 @@ void kafka_out_poll(struct kafka_out *out, int wait_ms);
 /* Waits until everything is delivered, at most timeout_ms. What is not by then is given up and reported
  * as not delivered. Returns how many records were. */
 uint64_t kafka_out_flush(struct kafka_out *out, int timeout_ms);
+
+/* NULL, or why nothing at all may be written: a right is missing. It stays so. */
+const char *kafka_out_denied(const struct kafka_out *out);
 
 /* No broker could be reached, and nothing has been delivered since. */
 bool kafka_out_is_away(const struct kafka_out *out);

@@ -15,18 +15,13 @@
 #define LADDER_DAEMON_LADDER_VIEW_H
 
 #include "core/base/buffer.h"
+#include "daemon/ladder_text.h"
 #include "daemon/ladder_view_row.h"
 
 struct ladder_view_options {
 	const char *level;  /* whose ladders: "campaign" */
 	const char *window; /* over which span: "1h" */
 	const char *basis;  /* "event" or "cohort" */
-};
-
-struct ladder_paper {
-	unsigned width;  /* columns, at least 50 */
-	unsigned height; /* lines; 0: as many as it takes */
-	bool is_plain;   /* ASCII only, no colours */
 };
 
 struct ladder_view;

@@ -1,9 +1,10 @@
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "core/base/rfc3339.h"
+#include "daemon/ladder_text.h"
 #include "daemon/ladder_view_private.h"
+#include "daemon/plain_text.h"
 
 /* A band is a row of ladders side by side:
  *
@@ -11,101 +12,20 @@
 enum { LABEL_WIDTH = 13, CELL_WIDTH = 32, NAME_WIDTH = 30, BAR_WIDTH = 7 };
 enum { BAND_HEIGHT = LADDER_RUNG_COUNT + 1, HEAD_HEIGHT = 2, FOOT_HEIGHT = 1 };
 
-struct style {
-	const char *bold, *dim, *bar, *alarm, *off;
-};
-static const struct style colours = {"\033[1m", "\033[2m", "\033[36m", "\033[1;31m", "\033[0m"};
-static const struct style no_colours = {"", "", "", "", ""};
-
 struct sheet {
 	const struct ladder_view *view;
 	const struct ladder_paper *paper;
-	struct style style;
+	const struct ladder_style *style;
 	struct buffer *out;
 };
 
 /* ---- Pieces ---- */
 
-__attribute__((format(printf, 2, 3)))
-static void put(struct buffer *out, const char *format, ...)
-{
-	char text[1024];
-	va_list arguments;
-	va_start(arguments, format);
-	int len = vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	if (len > 0)
-		buffer_put(out, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
-}
-
-/* At most `width` characters; returns how many. Control characters, which would move the cursor, become ?. */
-static unsigned put_text(struct buffer *out, const char *text, unsigned width, bool is_plain)
-{
-	unsigned count = 0;
-	for (; *text; text++) {
-		unsigned char byte = (unsigned char)*text;
-		bool is_continuation = (byte & 0xc0) == 0x80;
-		if (!is_continuation && count++ == width)
-			return width;
-		bool is_shown = byte >= 0x80 ? !is_plain : byte >= ' ' && byte < 0x7f;
-		if (is_shown)
-			buffer_put(out, text, 1);
-		else if (!is_continuation)
-			buffer_put(out, "?", 1);
-	}
-	return count;
-}
-
 static void put_line(struct sheet *sheet, const char *style, const char *text)
 {
-	put(sheet->out, "%s", style);
-	put_text(sheet->out, text, sheet->paper->width, sheet->paper->is_plain);
-	put(sheet->out, "%s\n", *style ? sheet->style.off : "");
-}
-
-/* 1,234,567 right-aligned; from a hundred millions on in millions. */
-static void put_count(struct buffer *out, int64_t count)
-{
-	if (count >= 10000000)
-		put(out, "%7" PRId64 "M", count / 1000000);
-	else if (count >= 1000000)
-		put(out, "%7" PRId64 "k", count / 1000);
-	else if (count >= 1000)
-		put(out, "%4" PRId64 ",%03" PRId64, count / 1000, count % 1000);
-	else
-		put(out, "%8" PRId64, count);
-}
-
-/* Seven columns. */
-static void put_cost(struct buffer *out, int64_t spend_micros, int64_t count)
-{
-	if (count <= 0 || spend_micros <= 0) {
-		put(out, "%7s", "-");
-		return;
-	}
-	int64_t cents = (spend_micros / count + 5000) / 10000;
-	if (cents < 1000000)
-		put(out, "%4" PRId64 ".%02" PRId64, cents / 100, cents % 100);
-	else
-		put(out, "%7" PRId64, cents / 100 <= 9999999 ? cents / 100 : 9999999);
-}
-
-/* In tenths of a percent; -1 of nothing. */
-static int64_t share_permille(int64_t reached, int64_t of)
-{
-	return of > 0 ? (reached * 1000 + of / 2) / of : -1;
-}
-
-/* At most four columns: 4.4%, 93%, 100%. */
-static void format_share(char text[8], int64_t permille)
-{
-	unsigned tenths = (unsigned)(permille < 0 ? 0 : permille < 9990 ? permille : 9990);
-	if (permille < 0)
-		snprintf(text, 8, "-");
-	else if (tenths < 100)
-		snprintf(text, 8, "%u.%u%%", tenths / 10 % 10, tenths % 10);
-	else
-		snprintf(text, 8, "%u%%", (tenths + 5) / 10 % 1000);
+	plain_text_put(sheet->out, "%s", style);
+	ladder_text_put(sheet->out, text, sheet->paper->width, sheet->paper->is_plain);
+	plain_text_put(sheet->out, "%s\n", *style ? sheet->style->off : "");
 }
 
 /* In eighths of a column, in full ones where there is only ASCII. */
@@ -113,12 +33,13 @@ static void put_bar(struct sheet *sheet, int64_t permille)
 {
 	static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
 	int64_t length = (permille < 1000 ? permille : 1000) * BAR_WIDTH * 8 / 1000;
-	put(sheet->out, "%s", sheet->style.bar);
+	plain_text_put(sheet->out, "%s", sheet->style->bar);
 	for (int i = 0; i < BAR_WIDTH; i++, length -= 8) {
 		int64_t filled = length < 0 ? 0 : length > 8 ? 8 : length;
-		put(sheet->out, "%s", sheet->paper->is_plain ? (filled >= 4 ? "#" : ".") : eighths[filled]);
+		const char *plain = filled >= 4 ? "#" : ".";
+		plain_text_put(sheet->out, "%s", sheet->paper->is_plain ? plain : eighths[filled]);
 	}
-	put(sheet->out, "%s", sheet->style.off);
+	plain_text_put(sheet->out, "%s", sheet->style->off);
 }
 
 /* ---- Ladders ---- */
@@ -127,47 +48,47 @@ static void put_cell(struct sheet *sheet, const struct ladder *ladder, enum ladd
 {
 	const int64_t *counts = ladder->row.counts;
 	bool is_broken = ladder_topmost_broken(ladder) == rung;
-	put(sheet->out, "%s", is_broken ? sheet->style.alarm : "");
-	put_count(sheet->out, counts[rung]);
-	put(sheet->out, "%s ", is_broken ? sheet->style.off : "");
+	plain_text_put(sheet->out, "%s", is_broken ? sheet->style->alarm : "");
+	ladder_text_put_count(sheet->out, counts[rung]);
+	plain_text_put(sheet->out, "%s ", is_broken ? sheet->style->off : "");
 	char share[8] = "";
 	if (rung == LADDER_impression) {
-		put(sheet->out, "%*s", BAR_WIDTH, "");
+		plain_text_put(sheet->out, "%*s", BAR_WIDTH, "");
 	} else {
-		int64_t permille = share_permille(counts[rung], counts[ladder_rungs[rung].of]);
+		int64_t permille = ladder_text_share(counts[rung], counts[ladder_rungs[rung].of]);
 		put_bar(sheet, permille);
-		format_share(share, permille);
+		ladder_text_format_share(share, permille);
 	}
-	put(sheet->out, " %4s %s", share, sheet->style.dim);
-	put_cost(sheet->out, ladder->row.spend_micros, counts[rung]);
-	put(sheet->out, "%s", sheet->style.off);
+	plain_text_put(sheet->out, " %4s %s", share, sheet->style->dim);
+	ladder_text_put_cost(sheet->out, ladder->row.spend_micros, counts[rung]);
+	plain_text_put(sheet->out, "%s", sheet->style->off);
+	const char *mark = sheet->paper->is_plain ? "<" : "◀";
 	if (is_broken)
-		put(sheet->out, " %s%s%s ", sheet->style.alarm, sheet->paper->is_plain ? "<" : "◀",
-		    sheet->style.off);
+		plain_text_put(sheet->out, " %s%s%s ", sheet->style->alarm, mark, sheet->style->off);
 	else
-		put(sheet->out, "   ");
+		plain_text_put(sheet->out, "   ");
 }
 
 static void put_names(struct sheet *sheet, size_t first, size_t end)
 {
-	put(sheet->out, "%*s%s", LABEL_WIDTH, "", sheet->style.bold);
+	plain_text_put(sheet->out, "%*s%s", LABEL_WIDTH, "", sheet->style->bold);
 	for (size_t i = first; i < end; i++) {
-		put(sheet->out, "  ");
-		unsigned width = put_text(sheet->out, sheet->view->ladders[i].row.name, NAME_WIDTH - 1,
+		plain_text_put(sheet->out, "  ");
+		unsigned width = ladder_text_put(sheet->out, sheet->view->ladders[i].row.name, NAME_WIDTH - 1,
 					  sheet->paper->is_plain);
-		put(sheet->out, "%*s", (int)(CELL_WIDTH - 2 - width), "");
+		plain_text_put(sheet->out, "%*s", (int)(CELL_WIDTH - 2 - width), "");
 	}
-	put(sheet->out, "%s\n", sheet->style.off);
+	plain_text_put(sheet->out, "%s\n", sheet->style->off);
 }
 
 static void put_band(struct sheet *sheet, size_t first, size_t end)
 {
 	put_names(sheet, first, end);
 	for (unsigned rung = 0; rung < LADDER_RUNG_COUNT; rung++) {
-		put(sheet->out, "%-*s", LABEL_WIDTH, ladder_rungs[rung].word);
+		plain_text_put(sheet->out, "%-*s", LABEL_WIDTH, ladder_rungs[rung].word);
 		for (size_t i = first; i < end; i++)
 			put_cell(sheet, &sheet->view->ladders[i], rung);
-		put(sheet->out, "\n");
+		plain_text_put(sheet->out, "\n");
 	}
 }
 
@@ -178,7 +99,7 @@ static void put_legend(struct sheet *sheet)
 	char line[256], to[TIME_TEXT_BYTES];
 	const struct ladder_view *view = sheet->view;
 	if (!view->count) {
-		put_line(sheet, sheet->style.dim, "no rows yet");
+		put_line(sheet, sheet->style->dim, "no rows yet");
 		return;
 	}
 	int64_t to_ms = 0;
@@ -189,18 +110,19 @@ static void put_legend(struct sheet *sheet)
 	snprintf(line, sizeof line,
 		 "%s to %.16sZ, %s: count, share of the rung above (*), cost in %s",
 		 view->options.window, to, view->options.basis, view->ladders[0].row.currency);
-	put_line(sheet, sheet->style.dim, line);
+	put_line(sheet, sheet->style->dim, line);
 }
 
 static void put_note(struct sheet *sheet, const struct ladder *ladder, enum ladder_rung rung)
 {
 	char line[512], now[8], before[8];
 	enum ladder_rung of = ladder_rungs[rung].of;
-	format_share(now, share_permille(ladder->row.counts[rung], ladder->row.counts[of]));
-	format_share(before, share_permille(ladder->before[rung].reached, ladder->before[rung].of));
+	ladder_text_format_share(now, ladder_text_share(ladder->row.counts[rung], ladder->row.counts[of]));
+	ladder_text_format_share(before,
+				 ladder_text_share(ladder->before[rung].reached, ladder->before[rung].of));
 	snprintf(line, sizeof line, "%s breaks at %s: %s of %s, before %s. Look at %s", ladder->row.name,
 		 ladder_rungs[rung].word, now, ladder_rungs[of].field, before, ladder_rungs[rung].cause);
-	put_line(sheet, sheet->style.alarm, line);
+	put_line(sheet, sheet->style->alarm, line);
 }
 
 static size_t broken_count(const struct ladder_view *view)
@@ -239,15 +161,15 @@ static void put_foot(struct sheet *sheet, size_t shown_count)
 	snprintf(line, sizeof line,
 		 "(*) qualified of conversations, customer of handoffs. %zu of %zu shown, %zu broken",
 		 shown_count, sheet->view->count, broken_count(sheet->view));
-	put_line(sheet, sheet->style.dim, line);
+	put_line(sheet, sheet->style->dim, line);
 }
 
 /* Where there is no room for both, what is broken takes the place of the foot. */
 void ladder_view_draw(const struct ladder_view *view, const struct ladder_paper *paper, const char *title,
 		      struct buffer *out)
 {
-	struct sheet sheet = {view, paper, paper->is_plain ? no_colours : colours, out};
-	put_line(&sheet, sheet.style.bold, title);
+	struct sheet sheet = {view, paper, ladder_style_of(paper), out};
+	put_line(&sheet, sheet.style->bold, title);
 	put_legend(&sheet);
 	CHECK(paper->width >= LABEL_WIDTH + CELL_WIDTH);
 	size_t across = (paper->width - LABEL_WIDTH) / CELL_WIDTH;

@@ -1,7 +1,7 @@
 #include "daemon/ladder_view_row.h"
 
 #include <jansson.h>
-
+#include <stdio.h>
 
 static const char *const fields[LADDER_RUNG_COUNT] = {
 #define RUNG(word, field, of, cause) #field,
@@ -76,4 +76,26 @@ bool ladder_row_parse(struct slice json, struct ladder_row *row)
 	bool is_row = object && take_row(object, row);
 	json_decref(object);
 	return is_row;
+}
+
+bool ladder_alert_parse(struct slice json, struct ladder_alert *alert)
+{
+	json_t *object = json_loadb(json.data ? json.data : "", json.len, 0, NULL);
+	const json_t *labels = json_object_get(object, "labels");
+	const json_t *annotations = json_object_get(object, "annotations");
+	*alert = (struct ladder_alert){.name = ""};
+	bool is_alert = take_text(labels, "alertname", alert->name, sizeof(alert->name)) &&
+			take_text(annotations, "summary", alert->summary, sizeof(alert->summary));
+	if (is_alert && take_text(labels, "level", alert->level, sizeof(alert->level)))
+		is_alert = take_text(labels, "id", alert->id, sizeof(alert->id));
+	json_decref(object);
+	return is_alert;
+}
+
+void ladder_refusal_parse(struct slice answer, char *out, size_t size)
+{
+	json_t *object = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
+	if (!take_text(object, "error", out, size))
+		snprintf(out, size, "%.*s", (int)answer.len, answer.len ? answer.data : "");
+	json_decref(object);
 }

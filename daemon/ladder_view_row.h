@@ -42,7 +42,20 @@ struct ladder_row {
 	int64_t counts[LADDER_RUNG_COUNT];
 };
 
-/* False where the bytes are no row. Any thread. */
+/* An alert that fires, as it is written to `alerts`. Spec section 8. */
+struct ladder_alert {
+	char name[48];     /* "CountingGap" */
+	char level[16];    /* "ad"; "" of an input */
+	char id[257];
+	char summary[512];
+};
+
+/* False where the bytes are no alert. Any thread, as this: */
+must_check bool ladder_alert_parse(struct slice json, struct ladder_alert *alert);
+/* The `error` of an answer that is a refusal; the answer itself where it has none. */
+void ladder_refusal_parse(struct slice answer, char *out, size_t size);
+
+/* False where the bytes are no row. */
 must_check bool ladder_row_parse(struct slice json, struct ladder_row *row);
 
 #endif

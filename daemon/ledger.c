@@ -268,3 +268,12 @@ struct slice ledger_seal_name(const struct ledger_task *task, struct slice name,
 	int len = snprintf(text, KEY_MAX, "%" PRIu32 ":%.*s", task->number, (int)name.len, name.data);
 	return (struct slice){text, (size_t)len};
 }
+
+struct buffer ledger_meta_seal_name(uint32_t task, struct slice vector)
+{
+	char head[32];
+	struct buffer name = {0};
+	buffer_put(&name, head, (size_t)snprintf(head, sizeof head, "%" PRIu32 ":meta:", task));
+	buffer_put(&name, vector.data, vector.len);
+	return name;
+}

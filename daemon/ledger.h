@@ -3,8 +3,9 @@
  *
  * The keys of task 3 in namespace "ladder", all in one slot:
  *
- *   {ladder:3}:vector   "2 <owner> <number> " and the vector: who committed last, which commit, the offsets
- *   {ladder:3}:meta     sealed bytes of the task's choice
+ *   {ladder:3}:vector   "4 <owner> <number> ", the vector, and 8 hexadecimal digits: who committed last,
+ *                       which commit, the offsets, how many names there are
+ *   {ladder:3}:meta     sealed bytes of the task's choice, which open only under this vector
  *   {ladder:3}:names    a set: the names of all pages
  *   {ladder:3}:p/17     a page, sealed
  *   {ladder:3}:s:<owner>:<number>:p/17   the same, staged by a commit that is under way
@@ -34,7 +35,8 @@
  * is waited out. A replica that takes over without the last commits is told by its vector, like any Redis
  * that lost its last writes.
  *
- * Redis must not evict (maxmemory-policy noeviction, or volatile-*); a restore that misses a page says so.
+ * Redis must not evict (maxmemory-policy noeviction, or volatile-*): a restore that misses a page or a name
+ * fails and says so, as does one that finds what was damaged or replaced.
  *
  * Thread: one ledger per worker, used in its loop's thread. Callbacks may start operations and open or
  * close tasks, but not destroy the ledger. */
@@ -47,7 +49,7 @@
 #include "daemon/loop.h"
 #include "daemon/redis_url.h"
 
-enum { NAMESPACE_MAX = 64 };
+enum { NAMESPACE_MAX = 64, VECTOR_COUNT_LEN = 8 /* behind what is stored as a vector */ };
 
 enum ledger_result {
 	LEDGER_DONE,
@@ -99,6 +101,10 @@ struct ledger_reader {
 };
 
 void ledger_restore(struct ledger_task *task, const struct ledger_reader *reader);
+
+/* The name under which the meta of a task is sealed (identity.h), by what is stored as its vector, without
+ * the count. To be destroyed. Any thread. */
+struct buffer ledger_meta_seal_name(uint32_t task, struct slice vector);
 
 typedef void ledger_committed(void *ctx, enum ledger_result result, const char *error);
 

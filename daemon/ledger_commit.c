@@ -1,9 +1,12 @@
 #include "daemon/ledger_commit.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { CHUNK_BYTES = 1 << 20, PAGE_BYTES_MAX = 64 << 20 };
 
+/* Mapped, not allocated: what a commit took leaves the resident set once it is destroyed, by which reading
+ * goes on (memory.h). */
 struct commit_chunk {
 	struct commit_chunk *next;
 	size_t used;
@@ -25,7 +28,7 @@ void commit_destroy(struct commit *commit)
 	while (commit->chunks) {
 		struct commit_chunk *chunk = commit->chunks;
 		commit->chunks = chunk->next;
-		free(chunk);
+		munmap(chunk, sizeof *chunk + chunk->size);
 	}
 	buffer_destroy(&commit->names);
 	buffer_destroy(&commit->deletions);
@@ -40,8 +43,9 @@ static char *commit_take(struct commit *commit, size_t len)
 	struct commit_chunk *chunk = commit->chunks;
 	if (!chunk || chunk->size - chunk->used < len) {
 		size_t size = len > CHUNK_BYTES ? len : CHUNK_BYTES;
-		chunk = malloc(sizeof *chunk + size);
-		CHECK(chunk);
+		chunk = mmap(NULL, sizeof *chunk + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
+		CHECK(chunk != MAP_FAILED);
 		*chunk = (struct commit_chunk){commit->chunks, 0, size};
 		commit->chunks = chunk;
 	}

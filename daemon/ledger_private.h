@@ -20,6 +20,9 @@
 #include "daemon/redis_cluster.h"
 #include "daemon/redis_link.h"
 
+/* Of all that is stored of a task. */
+#define FORMAT "4"
+
 enum {
 	STAGED_TTL_S = 600,
 	OWNER_LEN = 16,
@@ -40,7 +43,7 @@ struct ledger_task {
 	uint32_t number;
 	unsigned slot;
 	char prefix[PREFIX_MAX];
-	struct buffer stored; /* the vector with its stamp, as this ledger knows it */
+	struct buffer stored; /* the vector with its stamp and count, as this ledger knows it */
 	bool is_restored;     /* `stored` is good to commit from */
 	bool is_closed;
 	unsigned hold_count;  /* the owner until it closes the task, and being active; freed at 0 */
@@ -132,7 +135,7 @@ void ledger_fail(struct ledger_operation *operation, const char *format, ...);
 /* An error reply at `key`: waited out, followed or failed, whichever fits. */
 void ledger_take_error(struct ledger_operation *operation, const char *key, struct slice error);
 
-/* What the seal of a page or of the meta is bound to: "3:p/17". `text` holds KEY_MAX. */
+/* What the seal of a page is bound to: "3:p/17". `text` holds KEY_MAX. */
 struct slice ledger_seal_name(const struct ledger_task *task, struct slice name, char *text);
 
 /* Of an idle task: into the queue of the node, and off if that is free. */

@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,14 +10,14 @@ struct restore {
 	struct ledger_operation operation;
 	struct ledger_reader reader;
 	enum restore_phase phase; /* of the next reply */
-	struct buffer vector;     /* with its stamp */
+	struct buffer vector;     /* with its stamp and count */
 	struct buffer meta;       /* sealed */
 	struct buffer names;      /* of the pages, each PAGE_NAME_MAX + 1 bytes with its NUL */
 	size_t page_count;
 	size_t sent;
 	size_t answered;
 	bool is_last_sent;
-	char missing[KEY_MAX];    /* a page that the set names and that is not there, or "" */
+	char fault[LEDGER_ERROR_MAX]; /* what is wrong if the vector is still the same in the end, or "" */
 	struct buffer plain;
 };
 
@@ -50,7 +51,7 @@ static void restore_start(struct ledger_operation *operation)
 	restore->vector.len = restore->meta.len = restore->names.len = 0;
 	restore->page_count = restore->sent = restore->answered = 0;
 	restore->is_last_sent = false;
-	restore->missing[0] = '\0';
+	restore->fault[0] = '\0';
 	operation->task->is_restored = false;
 	restore_send(restore, "GET", "vector");
 	restore_send(restore, "GET", "meta");
@@ -74,7 +75,8 @@ static void restore_pump(struct ledger_operation *operation)
 
 static void restore_take_vector(struct restore *restore, struct slice vector)
 {
-	bool is_known = vector.len == 0 || (vector.len >= STAMP_LEN && memcmp(vector.data, "2 ", 2) == 0);
+	bool is_known = vector.len == 0 || (vector.len >= STAMP_LEN + VECTOR_COUNT_LEN &&
+					    memcmp(vector.data, FORMAT " ", 2) == 0);
 	if (!is_known) {
 		char key[KEY_MAX];
 		ledger_fail(&restore->operation, "redis key %s was not written by this version of ladderd",
@@ -84,19 +86,22 @@ static void restore_take_vector(struct restore *restore, struct slice vector)
 	buffer_put(&restore->vector, vector.data, vector.len);
 }
 
-static bool restore_open(struct restore *restore, const char *name, struct slice sealed)
+/* A commit may have come in between. */
+__attribute__((format(printf, 2, 3)))
+static void restore_doubt(struct restore *restore, const char *format, ...)
 {
-	struct ledger_task *task = restore->operation.task;
-	char text[KEY_MAX];
-	char key[KEY_MAX];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(restore->fault, sizeof restore->fault, format, arguments);
+	va_end(arguments);
+}
+
+static bool restore_open(struct restore *restore, struct slice seal_name, struct slice sealed)
+{
 	restore->plain.len = 0;
 	char *plain = buffer_reserve(&restore->plain, sealed.len + 1);
-	struct slice seal_name = ledger_seal_name(task, slice_from(name), text);
-	if (!sealer_open(task->ledger->sealer, seal_name, sealed, plain)) {
-		ledger_fail(&restore->operation, "redis key %s is sealed with another identity key "
-			    "(identity.key_file), or damaged", restore_key(restore, name, key));
+	if (!sealer_open(restore->operation.task->ledger->sealer, seal_name, sealed, plain))
 		return false;
-	}
 	restore->plain.len = sealed.len - SEAL_OVERHEAD;
 	return true;
 }
@@ -107,43 +112,78 @@ static int restore_compare(const void *left, const void *right, void *ctx)
 	return restore->reader.compare(left, right);
 }
 
-/* Vector and meta are known, and what pages there are. */
-static void restore_begin(struct restore *restore)
+static bool restore_open_meta(struct restore *restore)
 {
-	struct slice nothing = {NULL, 0}, vector = nothing, meta = nothing;
-	if (restore->page_count)
-		qsort_r(restore->names.data, restore->page_count, NAME_SIZE, restore_compare, restore);
-	if (restore->vector.len) {
-		if (!restore_open(restore, "meta", buffer_slice(&restore->meta)))
-			return;
-		vector = (struct slice){restore->vector.data + STAMP_LEN, restore->vector.len - STAMP_LEN};
-		meta = buffer_slice(&restore->plain);
-	}
-	if (!restore->operation.task->is_closed)
-		restore->reader.begin(restore->reader.ctx, vector, meta, restore->page_count);
+	struct slice vector = {restore->vector.data, restore->vector.len - VECTOR_COUNT_LEN};
+	struct buffer name = ledger_meta_seal_name(restore->operation.task->number, vector);
+	bool is_open = restore_open(restore, buffer_slice(&name), buffer_slice(&restore->meta));
+	char key[KEY_MAX];
+	if (!is_open)
+		restore_doubt(restore, "redis key %s is sealed with another identity key "
+			      "(identity.key_file), not of the vector beside it, or damaged",
+			      restore_key(restore, "meta", key));
+	buffer_destroy(&name);
+	return is_open;
 }
 
-static void restore_take_names(struct restore *restore, const struct redis_reply *reply)
+/* In the order of the reader; no name twice. */
+static bool restore_sort_names(struct restore *restore)
 {
-	bool is_empty = restore->vector.len == 0; /* then the script clears what may be left */
-	restore->page_count = is_empty ? 0 : reply->count;
-	char *to = buffer_reserve(&restore->names, restore->page_count * NAME_SIZE + 1);
-	for (size_t i = 0; i < restore->page_count; i++, to += NAME_SIZE) {
+	if (restore->page_count)
+		qsort_r(restore->names.data, restore->page_count, NAME_SIZE, restore_compare, restore);
+	for (size_t i = 1; i < restore->page_count; i++)
+		if (strcmp(restore_page_name(restore, i - 1), restore_page_name(restore, i)) == 0)
+			return false;
+	return true;
+}
+
+static bool restore_put_names(struct restore *restore, const struct redis_reply *reply)
+{
+	char *to = buffer_reserve(&restore->names, reply->count * NAME_SIZE + 1);
+	for (size_t i = 0; i < reply->count; i++, to += NAME_SIZE) {
 		struct slice name = redis_reply_item(reply, i);
-		if (name.len == 0 || name.len > PAGE_NAME_MAX) {
-			char key[KEY_MAX];
-			ledger_fail(&restore->operation, "redis key %s was not written by ladderd",
-				    restore_key(restore, "names", key));
-			return;
-		}
+		if (name.len == 0 || name.len > PAGE_NAME_MAX || memchr(name.data, '\0', name.len))
+			return false;
 		memcpy(to, name.data, name.len);
 		to[name.len] = '\0';
 	}
-	restore->names.len = restore->page_count * NAME_SIZE;
+	restore->names.len = reply->count * NAME_SIZE;
+	restore->page_count = reply->count;
+	return restore_sort_names(restore);
+}
+
+static bool restore_take_whole_names(struct restore *restore, const struct redis_reply *reply)
+{
+	char key[KEY_MAX];
+	char digits[VECTOR_COUNT_LEN + 1] = "";
+	memcpy(digits, restore->vector.data + restore->vector.len - VECTOR_COUNT_LEN, VECTOR_COUNT_LEN);
+	size_t count = strtoul(digits, NULL, 16);
+	restore_key(restore, "names", key);
+	if (reply->count != count)
+		restore_doubt(restore, "redis key %s names %zu pages of %zu though no commit took the others "
+			      "out: does Redis evict (maxmemory-policy must not be allkeys-*)?",
+			      key, reply->count, count);
+	else if (!restore_put_names(restore, reply))
+		restore_doubt(restore, "redis key %s was not written by ladderd", key);
+	return !restore->fault[0];
+}
+
+/* Without a vector there is nothing: the script clears what may be left. */
+static void restore_take_names(struct restore *restore, const struct redis_reply *reply)
+{
+	struct slice nothing = {NULL, 0}, vector = nothing, meta = nothing;
+	bool is_whole = true;
+	if (restore->vector.len > 0) {
+		is_whole = restore_take_whole_names(restore, reply) && restore_open_meta(restore);
+		vector = (struct slice){restore->vector.data + STAMP_LEN,
+					restore->vector.len - STAMP_LEN - VECTOR_COUNT_LEN};
+		meta = buffer_slice(&restore->plain);
+	}
+	if (!is_whole)
+		restore->page_count = 0;
+	else if (!restore->operation.task->is_closed)
+		restore->reader.begin(restore->reader.ctx, vector, meta, restore->page_count);
 	restore->phase = RESTORE_PAGES;
-	restore_begin(restore);
-	if (restore->operation.is_over)
-		return;
 	restore_pump(&restore->operation);
 	if (restore->page_count == 0)
 		restore->phase = RESTORE_AGAIN;
@@ -153,9 +193,17 @@ static void restore_take_page(struct restore *restore, const struct redis_reply 
 {
 	struct ledger *ledger = restore->operation.task->ledger;
 	const char *name = restore_page_name(restore, restore->answered++);
+	char key[KEY_MAX];
+	char text[KEY_MAX];
+	struct slice seal_name = ledger_seal_name(restore->operation.task, slice_from(name), text);
+	restore_key(restore, name, key);
 	if (reply->kind == REDIS_NIL) {
-		restore_key(restore, name, restore->missing);
-	} else if (restore_open(restore, name, reply->text)) {
+		restore_doubt(restore, "redis key %s is gone though no commit deleted it: does Redis evict "
+			      "(maxmemory-policy must not be allkeys-*)?", key);
+	} else if (!restore_open(restore, seal_name, reply->text)) {
+		ledger_fail(&restore->operation, "redis key %s is sealed with another identity key "
+			    "(identity.key_file), or damaged", key);
+	} else {
 		ledger->counts.pages_in++;
 		ledger->counts.bytes_in += restore->plain.len;
 		if (!restore->operation.task->is_closed)
@@ -173,9 +221,8 @@ static void restore_take_again(struct restore *restore, struct slice vector)
 	if (!slice_equal(vector, buffer_slice(&restore->vector))) {
 		operation->task->ledger->counts.restarts++;
 		restore_start(operation);
-	} else if (restore->missing[0]) {
-		ledger_fail(operation, "redis key %s is gone though no commit deleted it: does Redis evict "
-			    "(maxmemory-policy must not be allkeys-*)?", restore->missing);
+	} else if (restore->fault[0]) {
+		ledger_fail(operation, "%s", restore->fault);
 	} else {
 		operation->task->stored.len = 0;
 		buffer_put(&operation->task->stored, vector.data, vector.len);
@@ -183,24 +230,35 @@ static void restore_take_again(struct restore *restore, struct slice vector)
 	}
 }
 
-static void restore_take_error(struct restore *restore, struct slice error)
+/* Of the reply that comes next. */
+static const char *restore_asked_key(const struct restore *restore, char *key)
 {
 	static const char *const names[] = {"vector", "meta", "names", NULL, "vector"};
 	const char *name = names[restore->phase];
-	char key[KEY_MAX];
 	if (!name)
 		name = restore_page_name(restore, restore->answered);
-	ledger_take_error(&restore->operation, restore_key(restore, name, key), error);
+	return restore_key(restore, name, key);
+}
+
+static bool restore_fits(const struct restore *restore, const struct redis_reply *reply)
+{
+	if (restore->phase == RESTORE_NAMES)
+		return reply->kind == REDIS_ARRAY;
+	return reply->kind == REDIS_TEXT || reply->kind == REDIS_NIL;
 }
 
 static void restore_reply(struct ledger_operation *operation, const struct redis_reply *reply)
 {
 	struct restore *restore = (struct restore *)operation;
+	char key[KEY_MAX];
 	bool is_absent = reply->kind == REDIS_NIL || (reply->kind == REDIS_ARRAY && reply->count == 0);
 	if (operation->is_asking && is_absent) {
 		ledger_wait(operation);
 	} else if (reply->kind == REDIS_ERROR) {
-		restore_take_error(restore, reply->text);
+		ledger_take_error(operation, restore_asked_key(restore, key), reply->text);
+	} else if (!restore_fits(restore, reply)) {
+		ledger_fail(operation, "redis key %s: what Redis says is no reply to what was asked",
+			    restore_asked_key(restore, key));
 	} else if (restore->phase == RESTORE_VECTOR) {
 		restore_take_vector(restore, reply->text);
 		restore->phase = RESTORE_META;

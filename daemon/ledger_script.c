@@ -3,7 +3,8 @@
 /* Everything that can go wrong is looked at before the first write, so no half of a commit can stay: after
  * its first write Redis neither interrupts a script nor refuses it memory. A cluster does refuse keys that
  * are on their way to another node, so there every key that will be written is looked at; none goes while the
- * script runs. Lua's unpack is used in thousands. */
+ * script runs. Lua's unpack is used in thousands. `from` ends with the number of names, in VECTOR_COUNT_LEN
+ * digits, which the script puts behind `to`, and tells. */
 const char ledger_script[] =
 "local vector_key, names_key, meta_key = KEYS[1], KEYS[2], KEYS[3]\n"
 "local from, to, meta, staged, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]\n"
@@ -35,7 +36,9 @@ const char ledger_script[] =
 "local here = redis.pcall('GET', vector_key)\n"
 "if failure(here, vector_key) then return failure(here, vector_key) end\n"
 "here = here or ''\n"
-"if here == to then return redis.status_reply('COMMITTED') end\n"
+"if string.sub(here, 1, #to) == to then\n"
+"	return redis.status_reply('COMMITTED ' .. string.sub(here, #to + 1))\n"
+"end\n"
 "local pages, twice = list(ARGV[6])\n"
 "local gone, gone_twice = list(ARGV[7])\n"
 "if twice or gone_twice then\n"
@@ -47,6 +50,10 @@ const char ledger_script[] =
 "end\n"
 "local size = redis.pcall('SCARD', names_key)\n"
 "if failure(size, names_key) then return failure(size, names_key) end\n"
+"if from ~= '' and size ~= tonumber(string.sub(from, -8), 16) then\n"
+"	return redis.error_reply('ERR ' .. names_key .. ' is not whole: does Redis evict '\n"
+"		.. '(maxmemory-policy must not be allkeys-*)?')\n"
+"end\n"
 "local former = {}\n"
 "if from == '' and size > 0 then former = redis.call('SMEMBERS', names_key) end\n"
 "local problem\n"
@@ -75,5 +82,6 @@ const char ledger_script[] =
 "in_thousands(prefix, gone, unlink)\n"
 "in_thousands('', gone, function(names) return redis.call('SREM', names_key, unpack(names)) end)\n"
 "redis.call('SET', meta_key, meta)\n"
-"redis.call('SET', vector_key, to)\n"
-"return redis.status_reply('COMMITTED')\n";
+"local count = string.format('%08x', redis.call('SCARD', names_key))\n"
+"redis.call('SET', vector_key, to .. count)\n"
+"return redis.status_reply('COMMITTED ' .. count)\n";

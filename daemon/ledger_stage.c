@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/ledger_private.h"
 
 struct stage {
@@ -10,7 +11,7 @@ struct stage {
 	ledger_committed *committed;
 	void *ctx;
 	uint64_t number;  /* 0 until it was started first: then part of all it writes */
-	struct buffer to; /* the vector with its stamp */
+	struct buffer to; /* the vector with its stamp, without the count */
 	size_t sent;      /* pages */
 	size_t answered;
 	size_t in_flight_bytes;
@@ -67,11 +68,11 @@ static void stage_put_key(struct stage *stage, const char *name)
 static void stage_put_meta(struct stage *stage)
 {
 	struct ledger_task *task = stage->operation.task;
-	char name_text[KEY_MAX];
 	struct slice meta = buffer_slice(&stage->commit->meta);
-	struct slice seal_name = ledger_seal_name(task, slice_from("meta"), name_text);
+	struct buffer seal_name = ledger_meta_seal_name(task->number, buffer_slice(&stage->to));
 	char *sealed = redis_link_put_space(ledger_link(&stage->operation), meta.len + SEAL_OVERHEAD);
-	sealer_seal(task->ledger->sealer, seal_name, meta, sealed);
+	sealer_seal(task->ledger->sealer, buffer_slice(&seal_name), meta, sealed);
+	buffer_destroy(&seal_name);
 }
 
 /* KEYS and ARGV as ledger_script names them. */
@@ -114,6 +115,10 @@ static void stage_pump(struct ledger_operation *operation)
 	if (stage->sent == stage->commit->page_count)
 		stage_send_script(stage);
 	redis_link_flush(link);
+	if (stage->is_script_sent)
+		CRASH_POINT(commit_script_sent);
+	else
+		CRASH_POINT(commit_staging);
 	stage->is_capped = stage->in_flight_bytes >= IN_FLIGHT_BYTES;
 	if (!stage->is_script_sent && !stage->is_capped)
 		redis_link_ask_room(link);
@@ -130,7 +135,8 @@ static void stage_start(struct ledger_operation *operation)
 	if (stage->number == 0) {
 		char stamp[STAMP_LEN + 1];
 		stage->number = ++task->ledger->number;
-		snprintf(stamp, sizeof stamp, "2 %s %016" PRIx64 " ", task->ledger->owner, stage->number);
+		snprintf(stamp, sizeof stamp, FORMAT " %s %016" PRIx64 " ", task->ledger->owner,
+			 stage->number);
 		buffer_put(&stage->to, stamp, STAMP_LEN);
 		buffer_put(&stage->to, stage->commit->vector.data, stage->commit->vector.len);
 	}
@@ -146,6 +152,7 @@ static void stage_take_page_reply(struct stage *stage, const struct redis_reply 
 {
 	size_t page = stage->answered++;
 	stage->in_flight_bytes -= stage->commit->pages[page].len;
+	CRASH_POINT(commit_page_staged);
 	if (reply->kind == REDIS_ERROR) {
 		char key[KEY_MAX];
 		stage_page_key(stage, page, key);
@@ -153,6 +160,19 @@ static void stage_take_page_reply(struct stage *stage, const struct redis_reply 
 	} else if (stage->is_capped && stage->in_flight_bytes < IN_FLIGHT_BYTES / 2) {
 		stage_pump(&stage->operation);
 	}
+}
+
+/* `said`: with the count behind it. */
+static void stage_take_committed(struct stage *stage, struct slice said)
+{
+	struct ledger_task *task = stage->operation.task;
+	CRASH_POINT(commit_in_redis);
+	buffer_put(&stage->to, said.data + said.len - VECTOR_COUNT_LEN, VECTOR_COUNT_LEN);
+	struct buffer stored = task->stored;
+	task->stored = stage->to;
+	stage->to = stored;
+	task->ledger->counts.commits++;
+	ledger_finish(&stage->operation, LEDGER_DONE);
 }
 
 static void stage_take_script_reply(struct stage *stage, const struct redis_reply *reply)
@@ -163,12 +183,9 @@ static void stage_take_script_reply(struct stage *stage, const struct redis_repl
 		char key[KEY_MAX];
 		snprintf(key, sizeof key, "%s*", task->prefix);
 		ledger_take_error(operation, key, reply->text);
-	} else if (slice_equal(reply->text, slice_from("COMMITTED"))) {
-		struct buffer stored = task->stored;
-		task->stored = stage->to;
-		stage->to = stored;
-		task->ledger->counts.commits++;
-		ledger_finish(operation, LEDGER_DONE);
+	} else if (reply->text.len == strlen("COMMITTED ") + VECTOR_COUNT_LEN &&
+		   memcmp(reply->text.data, "COMMITTED ", strlen("COMMITTED ")) == 0) {
+		stage_take_committed(stage, reply->text);
 	} else if (slice_equal(reply->text, slice_from("LOST"))) {
 		redis_link_drop(ledger_link(operation), "Redis lost staged pages, which are sent again");
 	} else {

@@ -22,8 +22,9 @@ static void print_help(FILE *file)
 	for (size_t i = 0; i < command_count; i++)
 		fprintf(file, "  ladderd %s %s\n      %s\n", commands[i].name, commands[i].arguments,
 			commands[i].sentence);
-	fputs("\n`ladderd COMMAND --help` says more of each. Exit codes: 0, 1 failure, 64 usage,\n"
-	      "69 unavailable, 75 temporary, 77 no permission, 78 configuration.\n",
+	fputs("\n`ladderd COMMAND --help` says more of each, `ladderd --version` which one it is.\n"
+	      "Exit codes: 0, 1 failure, 64 usage, 69 unavailable, 75 temporary, 77 no permission,\n"
+	      "78 configuration.\n",
 	      file);
 }
 

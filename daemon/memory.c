@@ -10,6 +10,7 @@
 #include "daemon/exchange.h"
 #include "daemon/forwards.h"
 #include "daemon/publisher.h"
+#include "daemon/read_back.h"
 
 static const uint64_t MIB = 1 << 20;
 
@@ -34,7 +35,7 @@ static void plan_buffers(const struct config *config, size_t worker_count, size_
 	plan->buffers_bytes = worker_count * (plan->prefetch_bytes + plan->waiting_bytes + bulletins) +
 			      partition_count * (uint64_t)config->limits.record_bytes + plan->queue_bytes +
 			      plan->queue_records * RECORD_BYTES + EXCHANGE_PREFETCH_BYTES +
-			      2 * RECALL_PREFETCH_BYTES;
+			      PUBLISHER_READ_BACK_COUNT * READ_BACK_PREFETCH_BYTES;
 	if (config_shuffle(config).is_on)
 		plan->buffers_bytes += FORWARDS_QUEUE_BYTES + FORWARDS_QUEUE_RECORDS * RECORD_BYTES;
 }
@@ -65,9 +66,10 @@ bool memory_plan(const struct config *config, size_t worker_count, size_t partit
 	return true;
 }
 
-bool memory_is_full(const struct memory_plan *plan, uint64_t resident_bytes, bool was_full)
+bool memory_is_full(const struct memory_plan *plan, const struct memory_use *use, bool was_full)
 {
-	return resident_bytes >= (was_full ? plan->state_bytes / 20 * 19 : plan->state_bytes);
+	uint64_t most_bytes = was_full ? plan->state_bytes / 20 * 19 : plan->state_bytes;
+	return use->resident_bytes + use->uncopied_bytes >= most_bytes + use->ahead_bytes;
 }
 
 uint64_t memory_resident_bytes(void)

@@ -5,7 +5,12 @@
  *
  * Buffers shrink with the limit. People and ads grow with the feed: when the process comes up to what the
  * buffers leave, nothing more is read (shared->is_memory_full) until there is room again, and nothing is
- * dropped. That is judged by the resident set, so it holds for what no formula knows, too. */
+ * dropped. That is judged by the resident set, so it holds for what no formula knows, too.
+ *
+ * A commit is a copy of all that has changed since the last one, until Redis has it. With a slow Redis, or
+ * none, that becomes nearly everything; so what commits will still copy counts as if it were there already.
+ * Reading then waits for Redis, and goes on by itself: what is read ahead meanwhile is among the buffers, and
+ * does not keep it waiting. */
 #ifndef LADDER_DAEMON_MEMORY_H
 #define LADDER_DAEMON_MEMORY_H
 
@@ -39,7 +44,14 @@ uint64_t memory_group_bytes(const char *groups, const char *root);
 /* The resident set. 0 where /proc is not to be read. */
 uint64_t memory_resident_bytes(void);
 
+struct memory_use {
+	uint64_t resident_bytes;
+	uint64_t copied_bytes;   /* of them: by commits that Redis does not have yet */
+	uint64_t uncopied_bytes; /* that commits will still copy */
+	uint64_t ahead_bytes;    /* of the resident ones: read ahead, which is within the buffers */
+};
+
 /* Whether memory is full now, if it was so before or not: it is until a twentieth is free again. */
-bool memory_is_full(const struct memory_plan *plan, uint64_t resident_bytes, bool was_full);
+bool memory_is_full(const struct memory_plan *plan, const struct memory_use *use, bool was_full);
 
 #endif

@@ -39,7 +39,8 @@ void progress_destroy(struct progress *progress)
 	free(progress);
 }
 
-int progress_find_hung(const struct progress *progress, int64_t now_ms, int64_t most_ms)
+/* The number of the first whose loop has not turned for `most_ms`, or -1. */
+static int find_hung(const struct progress *progress, int64_t now_ms, int64_t most_ms)
 {
 	for (size_t i = 0; i < progress->count; i++) {
 		int64_t beat_ms = atomic_load_explicit(&progress->pulses[i].beat_ms, memory_order_relaxed);
@@ -55,7 +56,7 @@ static void tell_alive(struct progress *progress, int64_t now_ms)
 {
 	if (!progress->watchdog_ms || now_ms < progress->alive_due_ms)
 		return;
-	int hung = progress_find_hung(progress, now_ms, progress->watchdog_ms / 2);
+	int hung = find_hung(progress, now_ms, progress->watchdog_ms / 2);
 	if (hung < 0) {
 		progress->alive_due_ms = now_ms + progress->watchdog_ms / 4;
 		progress->is_hung = false;

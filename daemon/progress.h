@@ -16,13 +16,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Written by its thread, read by the main thread. Of a worker the numbers are no older than STATUS_EVERY_MS.
- * They license nothing but what is said. */
+enum { MEMORY_EVERY_MS = 50 };
+
+/* Written by its thread, read by the main thread. Of a worker the counts are no older than STATUS_EVERY_MS
+ * and license nothing but what is said; the bytes are no older than MEMORY_EVERY_MS, and by them memory is
+ * full or not (memory.h). */
 struct pulse {
 	_Alignas(64) _Atomic int64_t beat_ms; /* loop time of the last turn's begin; 0: there was none */
 	_Atomic uint64_t record_count;        /* read since the start */
 	_Atomic uint64_t behind_count;        /* records that its inputs hold and it has not read */
 	_Atomic uint32_t task_count;          /* that it reads */
+	_Atomic uint64_t copied_bytes;        /* of commits that Redis does not have yet */
+	_Atomic uint64_t uncopied_bytes;      /* that commits will still copy */
+	_Atomic uint64_t ahead_bytes;         /* kafka_in_ahead_bytes */
 };
 
 static inline void pulse_beat(struct pulse *pulse, int64_t now_ms)
@@ -36,9 +42,6 @@ struct progress;
  * started. */
 struct progress *progress_create(const struct pulse *pulses, size_t count, int64_t now_ms);
 void progress_destroy(struct progress *progress); /* NULL is fine */
-
-/* The number of the first whose loop has not turned for `most_ms`, or -1. */
-int progress_find_hung(const struct progress *progress, int64_t now_ms, int64_t most_ms);
 
 /* To be called ten times a second: tells the service manager what is due. `task_count` of all instances
  * together. */

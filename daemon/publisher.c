@@ -1,5 +1,7 @@
 #include <stdlib.h>
 
+#include "core/publish/row_connect.h"
+#include "daemon/crash_point.h"
 #include "daemon/publisher_private.h"
 #include "daemon/alertmanager.h"
 #include "daemon/commands.h"
@@ -7,7 +9,7 @@
 
 enum { PAUSE_MS = 5, IDLE_MS = 100, HEARD_FOR_MS = 3000 };
 
-static const char *topic_name(const struct config *config, size_t topic)
+const char *publisher_topic(const struct config *config, size_t topic)
 {
 	const char *const names[TOPIC_COUNT] = {config->kafka.outputs.current, config->kafka.outputs.history,
 						config->kafka.outputs.dead,
@@ -19,6 +21,8 @@ static const char *topic_name(const struct config *config, size_t topic)
 static void report(void *ctx, const struct kafka_report *report)
 {
 	struct publisher *publisher = ctx;
+	if (report->is_denied)
+		publisher_fail(publisher, report->why);
 	if (report->topic == TOPIC_DEAD) {
 		dead_letters_report(publisher->dead, report);
 	} else if (report->topic == TOPIC_EXCHANGE) {
@@ -27,6 +31,8 @@ static void report(void *ctx, const struct kafka_report *report)
 		return; /* one that fires is said again within a minute */
 	} else if (!report->is_delivered) {
 		publisher->is_row_lost |= !report->is_final;
+	} else {
+		CRASH_POINT(row_delivered);
 	}
 }
 
@@ -34,29 +40,47 @@ static void report(void *ctx, const struct kafka_report *report)
 static bool create_forwards(struct publisher *publisher, const struct publisher_options *options,
 			    struct kafka_error *error)
 {
-	if (!config_shuffle(options->config).is_on)
+	if (!config_shuffle(publisher->config).is_on)
 		return true;
-	publisher->forwards = forwards_create(options->worker_count, options->config->kafka.outputs.shuffle,
+	publisher->forwards = forwards_create(options->worker_count, publisher->config->kafka.outputs.shuffle,
 					      &options->connection, error);
 	return publisher->forwards != NULL;
+}
+
+static void open_alertmanager(struct publisher *publisher)
+{
+	const struct slice url = publisher->config->options.alerts.alertmanager;
+	publisher->alertmanager = slice_equal(url, slice_from("off")) ? NULL : alertmanager_create(url);
+}
+
+static void take_config(struct publisher *publisher)
+{
+	const struct slice url = publisher->config->options.alerts.alertmanager;
+	if (!shared_take_config(publisher->shared, &publisher->own) ||
+	    slice_equal(url, publisher->config->options.alerts.alertmanager))
+		return;
+	alertmanager_destroy(publisher->alertmanager);
+	open_alertmanager(publisher);
 }
 
 struct publisher *publisher_create(const struct publisher_options *options, struct kafka_error *error)
 {
 	struct publisher *publisher = calloc(1, sizeof(*publisher));
 	CHECK(publisher);
-	publisher->config = options->config;
 	publisher->shared = options->shared;
+	shared_begin_config(options->shared, &publisher->own);
+	publisher->config = &publisher->own.config;
 	publisher->worker_count = options->worker_count;
 	publisher->task_count = options->task_count;
 	publisher->waiting_bytes = options->waiting_bytes;
 	publisher->session_ms = options->session_ms;
 	publisher->connection = options->connection;
-	publisher->recall_partitions[TOPIC_CURRENT] = options->current_partitions;
-	publisher->recall_partitions[TOPIC_HISTORY] = options->history_partitions;
-	const struct slice alertmanager = options->config->options.alerts.alertmanager;
-	if (!slice_equal(alertmanager, slice_from("off")))
-		publisher->alertmanager = alertmanager_create(alertmanager);
+	publisher->partition_counts[TOPIC_CURRENT] = options->current_partitions;
+	publisher->partition_counts[TOPIC_HISTORY] = options->history_partitions;
+	publisher->partition_counts[TOPIC_ALERTS] = options->alert_partitions;
+	open_alertmanager(publisher);
+	if (publisher->config->kafka.outputs.format == CONFIG_ROW_FORMAT_CONNECT)
+		row_put_connect_head(&publisher->envelope);
 	publisher->board = options->board;
 	publisher->shelf = options->shelf;
 	publisher->alert_shelf = options->alert_shelf;
@@ -64,7 +88,7 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 	publisher->stop_timeout_ms = -1;
 	const char *topics[TOPIC_COUNT];
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
-		topics[i] = topic_name(options->config, i);
+		topics[i] = publisher_topic(publisher->config, i);
 	publisher->out = kafka_out_create(&(struct kafka_out_options){
 		.connection = options->connection,
 		.topics = topics,
@@ -79,6 +103,7 @@ struct publisher *publisher_create(const struct publisher_options *options, stru
 		alertmanager_destroy(publisher->alertmanager);
 		forwards_destroy(publisher->forwards);
 		kafka_out_destroy(publisher->out);
+		buffer_destroy(&publisher->envelope);
 		free(publisher);
 		return NULL;
 	}
@@ -103,6 +128,8 @@ void publisher_destroy(struct publisher *publisher)
 	}
 	free(publisher->channels);
 	free(publisher->mentions);
+	buffer_destroy(&publisher->envelope);
+	buffer_destroy(&publisher->enveloped);
 	if (publisher_merges(publisher))
 		publisher_end_merging(publisher);
 	far_destroy(publisher);
@@ -116,9 +143,10 @@ void publisher_destroy(struct publisher *publisher)
 	free(publisher);
 }
 
-void publisher_fail(struct publisher *publisher, const struct kafka_error *error)
+void publisher_fail(struct publisher *publisher, const char *why)
 {
-	log_error("rows cannot be published", "why=%s", log_quoted(error->text).text);
+	if (atomic_load(&publisher->shared->exit_code) == EXIT_DONE)
+		log_error("rows cannot be published", "why=%s", log_quoted(why).text);
 	atomic_store(&publisher->shared->exit_code, EXIT_NO_PERMISSION);
 	atomic_store(&publisher->shared->is_stopping, true);
 }
@@ -194,9 +222,14 @@ static void pass_activity(void *ctx, size_t input, uint64_t event_count)
 	(void)ctx, (void)input, (void)event_count;
 }
 
-static void pass_covered(void *ctx, int64_t since_ms)
+static void pass_activity_before(void *ctx, size_t input, const struct activity_digest *digest)
 {
-	(void)ctx, (void)since_ms;
+	(void)ctx, (void)input, (void)digest;
+}
+
+static void pass_covered(void *ctx, int64_t since_ms, int64_t time_ms)
+{
+	(void)ctx, (void)since_ms, (void)time_ms;
 }
 
 /* These two only a worker of this instance sends. */
@@ -220,7 +253,8 @@ struct bulletin_reader publisher_deaf_reader(struct publisher *publisher)
 {
 	return (struct bulletin_reader){pass_task, pass_names, pass_reports, pass_window, pass_span,
 					pass_mark, take_dead, take_forward, pass_parents,
-					pass_confirmed, pass_activity, pass_covered, publisher};
+					pass_confirmed, pass_activity, pass_activity_before, pass_covered,
+					publisher};
 }
 
 static void hand_down(struct publisher *publisher)
@@ -262,6 +296,7 @@ static void read_bulletin(struct publisher *publisher, const struct bulletin *bu
 		struct bulletin_reader merging = publisher_merging_reader(publisher);
 		bulletin_read(bulletin, &merging);
 		publisher_merge_end(publisher, bulletin->now_ms, bulletin->position_ms);
+		CRASH_POINT(bulletin_read);
 	} else {
 		far_forward(publisher, bulletin);
 	}
@@ -306,7 +341,7 @@ static void say_status(struct publisher *publisher)
 	if (status->is_merging)
 		status->rows_waiting = merger_waiting_count(publisher->merging.merger);
 	for (size_t i = 0; i < STATUS_TOPIC_COUNT; i++) {
-		status->topics[i].name = topic_name(publisher->config, i);
+		status->topics[i].name = publisher_topic(publisher->config, i);
 		status->topics[i].delivered = kafka_out_counts(publisher->out, i).delivered_count;
 	}
 	status_put_publisher(publisher->board, status);
@@ -330,6 +365,7 @@ static void turn_forwards(struct publisher *publisher)
 void publisher_turn(struct publisher *publisher)
 {
 	pulse_beat(&publisher->shared->pulses[publisher->worker_count], loop_now_ms());
+	take_config(publisher);
 	bool is_busy = far_turn(publisher);
 	if (is_busy)
 		publisher->heard_ms = loop_now_ms();
@@ -340,6 +376,8 @@ void publisher_turn(struct publisher *publisher)
 		is_busy |= publisher_send_rows(publisher, loop_now_ms()) > 0;
 	dead_letters_send(publisher->dead, publisher->out);
 	kafka_out_poll(publisher->out, 0);
+	if (kafka_out_denied(publisher->out))
+		publisher_fail(publisher, kafka_out_denied(publisher->out));
 	for (size_t i = 0; i < publisher->worker_count; i++) {
 		say_waiting(publisher, i, 0);
 		atomic_store_explicit(&publisher->channels[i].dead_delivered,

@@ -22,19 +22,19 @@
 #include "daemon/shared.h"
 #include "daemon/status.h"
 
-/* What has come of rows that are read back and was not taken yet, of each of the two topics. */
-enum { RECALL_PREFETCH_BYTES = 2 << 20 };
+/* Two topics of rows, and alerts: read_back.h. */
+enum { PUBLISHER_READ_BACK_COUNT = 3 };
 
 struct publisher;
 
 struct publisher_options {
-	const struct config *config;
 	struct kafka_connection connection;
 	struct shared *shared;
 	size_t worker_count;
 	size_t task_count; /* of all instances together */
 	int current_partitions; /* of the topics of rows */
 	int history_partitions;
+	int alert_partitions;
 	int session_ms;    /* how long a member of the group may be silent: kafka_group.h */
 	size_t waiting_bytes; /* that the workers' bulletins take, of each worker: memory_plan, as these */
 	size_t queue_records;

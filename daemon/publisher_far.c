@@ -1,12 +1,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/publisher_private.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
 
 enum {
 	TRY_AGAIN_MS = 1000,         /* to merge, where another one does, or the brokers are away */
+	LOOK_SESSIONS = 3,           /* so long after a takeover it is looked once more what has arrived */
 	STALE_EVERY_MS = 5000,       /* rows are sent again because of a stale merger at most that often */
 	ANNOUNCEMENT_RANDOM_BITS = 10,
 };
@@ -183,10 +185,16 @@ static void forward_activity(void *ctx, size_t input, uint64_t event_count)
 	bulletin_put_activity(publisher->far.up, input, event_count);
 }
 
-static void forward_covered(void *ctx, int64_t since_ms)
+static void forward_activity_before(void *ctx, size_t input, const struct activity_digest *digest)
 {
 	struct publisher *publisher = ctx;
-	bulletin_put_covered(publisher->far.up, since_ms);
+	bulletin_put_activity_before(publisher->far.up, input, digest);
+}
+
+static void forward_covered(void *ctx, int64_t since_ms, int64_t time_ms)
+{
+	struct publisher *publisher = ctx;
+	bulletin_put_covered(publisher->far.up, since_ms, time_ms);
 }
 
 void far_forward(struct publisher *publisher, const struct bulletin *bulletin)
@@ -200,6 +208,7 @@ void far_forward(struct publisher *publisher, const struct bulletin *bulletin)
 	reader.span = forward_span;
 	reader.mark = forward_mark;
 	reader.activity = forward_activity;
+	reader.activity_before = forward_activity_before;
 	reader.covered = forward_covered;
 	bulletin_read(bulletin, &reader);
 	for (size_t i = 0; i < publisher->mention_count; i++)
@@ -239,7 +248,7 @@ static bool listen(struct publisher *publisher, bool is_merger)
 	if (exchange_listen(far->exchange, is_merger, &error))
 		return true;
 	if (error.fault == KAFKA_FAULT_DENIED)
-		publisher_fail(publisher, &error);
+		publisher_fail(publisher, error.text);
 	far->next_try_ms = loop_now_ms() + TRY_AGAIN_MS;
 	return false;
 }
@@ -250,6 +259,7 @@ static void begin_merging(struct publisher *publisher)
 	struct shared *shared = publisher->shared;
 	if (!listen(publisher, true))
 		return;
+	CRASH_POINT(merge_begins);
 	publisher_begin_merging(publisher);
 	if (far->announcement)
 		raise_revision(&shared->revision,
@@ -257,8 +267,10 @@ static void begin_merging(struct publisher *publisher)
 								    memory_order_relaxed)));
 	far->announcement = next_announcement(far);
 	far->lease_ms = INT64_MIN / 2;
+	far->look_due_ms = loop_now_ms() + LOOK_SESSIONS * publisher->session_ms;
 	far->is_down_lost = !send_record(publisher, EXCHANGE_ANNOUNCE, TIME_NONE, TIME_NONE,
 					 &(struct buffer){0});
+	CRASH_POINT(merge_announced);
 	far->beat_due_ms = 0;
 	ask(publisher);
 	log_info("this instance merges the rows of the group", "announcement=%" PRIu64, far->announcement);
@@ -348,7 +360,18 @@ static void hear_stale(struct publisher *publisher, const struct exchange_head *
 	far->stale_heard_ms = loop_now_ms();
 	log_warn("another instance merged rows without being wanted: rows are sent again",
 		 "announcement=%" PRIu64, head->announcement);
-	publisher_recall_again(publisher);
+	publisher_recall_again(publisher, 0);
+}
+
+/* The one before may have been cut off while rows of its were on their way, and be dead by now: nobody says
+ * that they have arrived. */
+static void look_again(struct publisher *publisher)
+{
+	struct far *far = &publisher->far;
+	if (!publisher_merges(publisher) || !far->look_due_ms || loop_now_ms() < far->look_due_ms)
+		return;
+	far->look_due_ms = 0;
+	publisher_recall_again(publisher, LOOK_SESSIONS * publisher->session_ms);
 }
 
 /* What was sent before it was known that another one merges may arrive behind that one's rows: when it
@@ -458,8 +481,11 @@ bool far_turn(struct publisher *publisher)
 {
 	send_waiting(publisher);
 	bool is_any = exchange_read(publisher->far.exchange, hear, publisher);
+	if (exchange_denied(publisher->far.exchange))
+		publisher_fail(publisher, exchange_denied(publisher->far.exchange));
 	mend_losses(publisher);
 	follow(publisher);
+	look_again(publisher);
 	if (publisher_merges(publisher) && !publisher->stop_by_ms)
 		beat(publisher);
 	say_farewell(publisher);

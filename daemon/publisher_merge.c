@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/diagnose/diagnose.h"
+#include "daemon/crash_point.h"
 #include "daemon/publisher_private.h"
 #include "daemon/log.h"
 
@@ -30,7 +31,7 @@ static void set_caught_up(struct publisher *publisher, uint32_t task, bool is_ca
 
 /* A task has a new owner: what was said of it is void, and he may have missed what became of ads meanwhile.
  * Other tasks may have forgotten what he says of times before `retention`: that stays as it is in the
- * topic. */
+ * topic. So does what another has just said of such times, while T was less: without this task's part. */
 static void begin_term(struct publisher *publisher, uint32_t task, uint64_t term)
 {
 	struct merging *merging = &publisher->merging;
@@ -38,8 +39,11 @@ static void begin_term(struct publisher *publisher, uint32_t task, uint64_t term
 	merging->sources[task] = (struct source){.term = term, .heard_ms = loop_now_ms(),
 						 .position_ms = TIME_NONE,
 						 .has_recalled = merging->sources[task].has_recalled,
+						 .is_active_before = merging->sources[task].is_active_before,
 						 .is_far = !publisher->reading};
 	merger_freeze(merging->merger, publisher->reading_now_ms);
+	if (!merging->has_heard_all)
+		merger_leave_frozen(merging->merger);
 	merger_drop_task(merging->merger, task);
 	if (publisher->reading)
 		merger_each_parents(merging->merger, put_parents, publisher->reading);
@@ -132,14 +136,25 @@ static void take_activity(void *ctx, size_t input, uint64_t event_count)
 					event_count < UINT32_MAX ? (uint32_t)event_count : UINT32_MAX);
 }
 
+/* Once of each task and input: the rest of it is heard as it comes. */
+static void take_activity_before(void *ctx, size_t input, const struct activity_digest *digest)
+{
+	struct publisher *publisher = ctx;
+	struct source *source = publisher->is_heard ? &publisher->merging.sources[publisher->task] : NULL;
+	if (!source || source->is_active_before)
+		return;
+	publisher_note_activity_before(publisher, input, digest);
+	source->is_active_before = input + 1 == publisher->config->kafka.inputs.count;
+}
+
 /* Once of each task: what it said under terms before this merger has seen itself. */
-static void take_covered(void *ctx, int64_t since_ms)
+static void take_covered(void *ctx, int64_t since_ms, int64_t time_ms)
 {
 	struct publisher *publisher = ctx;
 	if (!publisher->is_heard || publisher->merging.sources[publisher->task].has_recalled)
 		return;
 	publisher->merging.sources[publisher->task].has_recalled = true;
-	publisher_recall_ask(publisher, since_ms);
+	publisher_recall_ask(publisher, since_ms, time_ms);
 }
 
 struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
@@ -152,6 +167,7 @@ struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
 	reader.span = take_span;
 	reader.mark = take_mark;
 	reader.activity = take_activity;
+	reader.activity_before = take_activity_before;
 	reader.covered = take_covered;
 	return reader;
 }
@@ -159,6 +175,14 @@ struct bulletin_reader publisher_merging_reader(struct publisher *publisher)
 static bool all_caught_up(const struct publisher *publisher)
 {
 	return publisher->merging.caught_up_count >= publisher->task_count;
+}
+
+static bool has_heard_all(const struct publisher *publisher)
+{
+	for (size_t i = 0; i < publisher->task_count; i++)
+		if (!publisher->merging.sources[i].has_spoken)
+			return false;
+	return true;
 }
 
 void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t position_ms)
@@ -171,6 +195,7 @@ void publisher_merge_end(struct publisher *publisher, int64_t now_ms, int64_t po
 		source->heard_ms = loop_now_ms();
 	}
 	publisher->mention_count = 0;
+	merging->has_heard_all |= has_heard_all(publisher);
 	if (now_ms == TIME_NONE)
 		return;
 	merger_advance(merging->merger, now_ms);
@@ -248,11 +273,27 @@ void publisher_end_merging(struct publisher *publisher)
 
 /* ---- Rows ---- */
 
+/* As it goes out; valid until the next. */
+static struct slice in_envelope(struct publisher *publisher, struct slice row)
+{
+	struct buffer *enveloped = &publisher->enveloped;
+	if (publisher->envelope.len == 0)
+		return row;
+	enveloped->len = 0;
+	buffer_put(enveloped, publisher->envelope.data, publisher->envelope.len);
+	buffer_put(enveloped, row.data, row.len);
+	buffer_put(enveloped, "}", 1);
+	return buffer_slice(enveloped);
+}
+
 static bool send_row(void *ctx, struct slice key, struct slice value, bool is_history)
 {
 	struct publisher *publisher = ctx;
 	size_t topic = is_history ? TOPIC_HISTORY : TOPIC_CURRENT;
-	enum kafka_sent sent = kafka_out_send(publisher->out, topic, key, value, NULL, 0, NULL);
+	CRASH_POINT(row_made);
+	enum kafka_sent sent = kafka_out_send(publisher->out, topic, key, in_envelope(publisher, value), NULL,
+					      0, NULL);
+	CRASH_POINT(row_sent);
 	if (sent == KAFKA_SENT_TOO_LARGE)
 		log_error("a row is larger than the brokers take", "key=%.*s", (int)key.len, key.data);
 	if (sent == KAFKA_SENT && publisher->shelf)

@@ -16,9 +16,9 @@
 #include "daemon/dead_letters.h"
 #include "daemon/exchange.h"
 #include "daemon/forwards.h"
-#include "daemon/kafka_in.h"
 #include "daemon/kafka_out.h"
 #include "daemon/publisher.h"
+#include "daemon/read_back.h"
 
 /* The first as in status.h. */
 enum { TOPIC_CURRENT, TOPIC_HISTORY, TOPIC_DEAD, TOPIC_EXCHANGE, TOPIC_ALERTS, TOPIC_COUNT };
@@ -58,6 +58,7 @@ struct source {
 	bool has_spoken;     /* under this term, with its names */
 	bool is_caught_up;
 	bool has_recalled;   /* said under any term what it does not know of */
+	bool is_active_before; /* the same of its inputs: what they brought before */
 	bool is_far;         /* in another instance */
 };
 
@@ -70,10 +71,12 @@ struct mention {
 /* publisher_recall.c. The topics are TOPIC_CURRENT and TOPIC_HISTORY. */
 enum { RECALL_TOPIC_COUNT = 2 };
 struct recall {
-	struct kafka_in *in[RECALL_TOPIC_COUNT]; /* while reading */
+	struct read_back *reading[RECALL_TOPIC_COUNT]; /* NULL: not now */
 	int64_t since_ms;    /* wall clock of the records that are wanted; INT64_MAX: none */
 	int64_t begun_ms;    /* of those that are read, or were */
+	int64_t time_ms;     /* stream time of the oldest state that a task goes on from; INT64_MAX: none */
 	int64_t next_try_ms; /* loop time */
+	bool is_again;       /* rows may go out meanwhile: those that are read are sent again */
 	struct buffer rows;  /* of each its key, from and to, until all have caught up */
 	size_t count;
 };
@@ -83,6 +86,7 @@ struct merging {
 	struct merger *merger; /* NULL: this instance does not merge */
 	struct source *sources; /* by task */
 	size_t caught_up_count;
+	bool has_heard_all;    /* every task has spoken since this instance began to merge */
 	int64_t confirmed_ms;  /* handed down to all workers */
 	int64_t held_until_ms; /* loop time; rows are held back until then or until all have caught up */
 	int64_t now_ms;        /* T as the merger knows it; TIME_NONE: not */
@@ -100,6 +104,7 @@ struct far {
 	int64_t lease_ms;         /* loop time when the last beat that came back was sent */
 	uint64_t farewell;        /* the announcement under which rows may still be on their way; 0: none */
 	int64_t farewell_by_ms;   /* loop time */
+	int64_t look_due_ms;      /* loop time: when rows are read back once more after a takeover; 0: done */
 	int64_t stale_heard_ms;   /* loop time: when rows were last sent again because of a stale merger */
 	bool is_up_lost;          /* something did not reach Kafka */
 	bool is_down_lost;
@@ -111,14 +116,15 @@ struct far {
 };
 
 struct publisher {
-	const struct config *config;
+	struct own_config own;
+	const struct config *config; /* it */
 	struct shared *shared;
 	size_t worker_count;
 	size_t task_count;
 	size_t waiting_bytes;
 	int session_ms;
 	struct kafka_connection connection;
-	int recall_partitions[RECALL_TOPIC_COUNT];
+	int partition_counts[TOPIC_COUNT]; /* of what is read back; 0 of the others */
 	struct channel *channels;
 	struct kafka_out *out;
 	struct dead_letters *dead;
@@ -128,6 +134,8 @@ struct publisher {
 	struct row_shelf *shelf;
 	struct alert_shelf *alert_shelf;
 	bool is_shelf_open;
+	struct buffer envelope; /* what stands before a row (row_connect.h); empty: rows go out plain */
+	struct buffer enveloped; /* a row as it goes out, kept for the next */
 	int64_t status_due_ms; /* loop time, as this: */
 	int64_t heard_ms;      /* when something last came by the exchange: there are beats all the time */
 	struct merging merging;
@@ -161,7 +169,9 @@ void publisher_mention(struct publisher *publisher, uint32_t task, uint64_t term
 struct bulletin *publisher_downward(struct channel *channel);
 /* A reader that takes the dead letters and the forwards only. */
 struct bulletin_reader publisher_deaf_reader(struct publisher *publisher);
-void publisher_fail(struct publisher *publisher, const struct kafka_error *error);
+const char *publisher_topic(const struct config *config, size_t topic);
+/* A right is missing: ends the daemon. */
+void publisher_fail(struct publisher *publisher, const char *why);
 
 /* publisher_merge.c */
 static inline bool publisher_merges(const struct publisher *publisher)
@@ -185,11 +195,12 @@ size_t publisher_send_rows(struct publisher *publisher, int64_t now_ms);
 /* publisher_recall.c */
 void publisher_recall_begin(struct publisher *publisher);
 void publisher_recall_end(struct publisher *publisher);
-/* A task knows nothing of what was put out since then; TIME_NONE: of nothing at all. */
-void publisher_recall_ask(struct publisher *publisher, int64_t since_ms);
-/* What has gone out in the last minutes is asked for again. */
-void publisher_recall_again(struct publisher *publisher);
-/* Reads some. Returns whether all that was asked for is read: rows may go out then. */
+/* A task knows nothing of what was put out since then, and goes on from that stream time; TIME_NONE: it knows
+ * of nothing at all. */
+void publisher_recall_ask(struct publisher *publisher, int64_t since_ms, int64_t time_ms);
+/* What has gone out so long, and in the minutes before, is asked for again. */
+void publisher_recall_again(struct publisher *publisher, int64_t past_ms);
+/* Reads some. Returns whether rows may go out. */
 bool publisher_recall_turn(struct publisher *publisher);
 /* Once all tasks have caught up. */
 void publisher_recall_apply(struct publisher *publisher);
@@ -199,6 +210,8 @@ void publisher_begin_alerts(struct publisher *publisher);
 void publisher_end_alerts(struct publisher *publisher);
 /* An input brought events; the bulletin that is being read says so. */
 void publisher_note_activity(struct publisher *publisher, size_t input, uint32_t count);
+void publisher_note_activity_before(struct publisher *publisher, size_t input,
+				    const struct activity_digest *digest);
 /* Judges and sends, if T is a minute further. */
 void publisher_say_alerts(struct publisher *publisher, int64_t now_ms);
 

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/buffer.h"
 #include "daemon/commands.h"
+#include "daemon/ledger.h"
 #include "daemon/redis_cluster.h"
+#include "daemon/task_meta.h"
 
-enum { TIMEOUT_S = 5, VERSION_MIN = 5 };
+enum { TIMEOUT_S = 5, VERSION_MIN = 5, LOOKS = 10 };
 
 struct redis_talk {
 	redisContext *redis;
@@ -192,26 +195,89 @@ static struct redis_talk *talk_of(struct redis_talk *talks, const struct slot_ma
 	return talks;
 }
 
-static void check_keys(struct redis_talk *talks, const struct slot_map *map, const char *name_space,
-		       size_t task_count)
+/* The vector and the meta of one commit, while others may come; to be freed. False: there are none, or it is
+ * reported. */
+static bool get_state(struct redis_talk *talk, const struct redis_wanted *wanted, size_t task,
+		      redisReply **vector, redisReply **meta)
+{
+	bool is_one = false;
+	char vector_key[128], meta_key[128];
+	snprintf(vector_key, sizeof vector_key, "{%s:%zu}:vector", wanted->name_space, task);
+	snprintf(meta_key, sizeof meta_key, "{%s:%zu}:meta", wanted->name_space, task);
+	*vector = ask(talk, "GET", "GET %s", vector_key);
+	*meta = NULL;
+	for (int i = 0; i < LOOKS && *vector && (*vector)->str && !is_one; i++) {
+		freeReplyObject(*meta);
+		*meta = ask(talk, "GET", "GET %s", meta_key);
+		redisReply *after = ask(talk, "GET", "GET %s", vector_key);
+		is_one = after && after->str && after->len == (*vector)->len &&
+			 memcmp(after->str, (*vector)->str, after->len) == 0;
+		freeReplyObject(*vector);
+		*vector = after;
+	}
+	return is_one && *meta && (*meta)->str && (*meta)->len >= SEAL_OVERHEAD &&
+	       (*vector)->len >= VECTOR_COUNT_LEN;
+}
+
+/* What a task's state says of the partitions it was written for. */
+static void check_meta(struct redis_talk *talk, const struct redis_wanted *wanted, size_t task)
+{
+	char key[128];
+	snprintf(key, sizeof key, "{%s:%zu}:meta", wanted->name_space, task);
+	redisReply *vector, *reply;
+	struct sealer *sealer = sealer_create(wanted->identity);
+	struct buffer plain = {0}, seal_name = {0};
+	if (get_state(talk, wanted, task, &vector, &reply)) {
+		struct slice stored = {vector->str, vector->len - VECTOR_COUNT_LEN};
+		seal_name = ledger_meta_seal_name((uint32_t)task, stored);
+		char *text = buffer_reserve(&plain, reply->len);
+		bool is_ours = sealer_open(sealer, buffer_slice(&seal_name),
+					   (struct slice){reply->str, reply->len}, text);
+		struct slice meta = {text, reply->len - SEAL_OVERHEAD};
+		struct reader reader = reader_of(meta);
+		uint64_t count = is_ours ? task_meta_read(&reader).partition_count : 0;
+		if (!is_ours)
+			check_report_error(talk->report, EXIT_FAILED,
+					   "redis %s: %s is sealed with another identity key "
+					   "(identity.key_file), or damaged", talk->address, key);
+		else if (wanted->task_count && count != wanted->task_count)
+			check_report_error(talk->report, EXIT_CONFIG,
+					   "redis %s: the state was written for %zu partitions, and the "
+					   "inputs have %zu: give redis.namespace a new name, and everything "
+					   "is read from the beginning", talk->address, (size_t)count,
+					   wanted->task_count);
+	}
+	buffer_destroy(&plain);
+	buffer_destroy(&seal_name);
+	sealer_destroy(sealer);
+	freeReplyObject(vector);
+	freeReplyObject(reply);
+}
+
+static void check_keys(struct redis_talk *talks, const struct slot_map *map,
+		       const struct redis_wanted *wanted)
 {
 	static const struct {
 		const char *name;
 		const char *type;
 	} keys[] = {{"vector", "string"}, {"meta", "string"}, {"names", "set"}};
-	size_t stored = 0;
+	size_t stored = 0, task_count = wanted->task_count ? wanted->task_count : 1;
 	for (size_t task = 0; task < task_count; task++) {
 		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 			char key[128];
-			snprintf(key, sizeof key, "{%s:%zu}:%s", name_space, task, keys[i].name);
-			int found = check_key(talk_of(talks, map, key), key, keys[i].type);
+			snprintf(key, sizeof key, "{%s:%zu}:%s", wanted->name_space, task, keys[i].name);
+			struct redis_talk *talk = talk_of(talks, map, key);
+			int found = check_key(talk, key, keys[i].type);
 			if (found < 0)
 				return;
+			bool is_first_meta = i == 1 && found && stored == 1;
 			stored += i == 0 && found;
+			if (is_first_meta && wanted->identity)
+				check_meta(talk, wanted, task);
 		}
 	}
 	check_report_ok(talks->report, "redis %s: namespace %s: %zu of %zu tasks looked at have state",
-			talks->address, name_space, stored, task_count);
+			talks->address, wanted->name_space, stored, task_count);
 }
 
 static redisContext *connect_to(const struct redis_url *url, const struct redis_place *place)
@@ -296,8 +362,8 @@ static bool check_owners(struct redis_talk *talks, size_t count, const struct re
 	return do_answer;
 }
 
-static void check_cluster(struct redis_talk *seed, const struct redis_url *url, const char *name_space,
-			  size_t task_count)
+static void check_cluster(struct redis_talk *seed, const struct redis_url *url,
+			  const struct redis_wanted *wanted)
 {
 	struct slot_map *map = slot_map_create();
 	if (ask_map(seed, map)) {
@@ -310,7 +376,7 @@ static void check_cluster(struct redis_talk *seed, const struct redis_url *url, 
 		check_report_ok(seed->report, "redis %s: a cluster of %zu master%s", seed->address, count,
 				count == 1 ? "" : "s");
 		if (check_owners(talks, count, url, owners, seed->report))
-			check_keys(talks, map, name_space, task_count);
+			check_keys(talks, map, wanted);
 		for (size_t i = 0; i < count; i++)
 			redisFree(talks[i].redis);
 		free(talks);
@@ -334,7 +400,7 @@ static void report_replica(const struct redis_talk *talk, bool is_only)
 }
 
 static enum finding check_place(const struct redis_url *url, const struct redis_place *place,
-				const char *name_space, size_t task_count, struct check_report *report)
+				const struct redis_wanted *wanted, struct check_report *report)
 {
 	struct redis_talk talk;
 	bool is_only = url->place_count == 1;
@@ -344,14 +410,14 @@ static enum finding check_place(const struct redis_url *url, const struct redis_
 	if (!info || !choose_database(&talk, url->database, is_cluster)) {
 		/* reported */
 	} else if (is_cluster) {
-		check_cluster(&talk, url, name_space, task_count);
+		check_cluster(&talk, url, wanted);
 		found = FOUND_CLUSTER;
 	} else if (info_is(info, "role", "slave")) {
 		report_replica(&talk, is_only);
 		found = FOUND_REPLICA;
 	} else {
 		check_node(&talk, info);
-		check_keys(&talk, NULL, name_space, task_count);
+		check_keys(&talk, NULL, wanted);
 		found = FOUND_MASTER;
 	}
 	free(info);
@@ -359,12 +425,11 @@ static enum finding check_place(const struct redis_url *url, const struct redis_
 	return found;
 }
 
-void redis_check(const struct redis_url *url, const char *name_space, size_t task_count,
-		 struct check_report *report)
+void redis_check(const struct redis_url *url, const struct redis_wanted *wanted, struct check_report *report)
 {
 	size_t masters = 0;
 	for (size_t i = 0; i < url->place_count; i++) {
-		enum finding found = check_place(url, &url->places[i], name_space, task_count, report);
+		enum finding found = check_place(url, &url->places[i], wanted, report);
 		if (found == FOUND_CLUSTER)
 			return;
 		masters += found == FOUND_MASTER;

@@ -9,10 +9,16 @@
 #include <stddef.h>
 
 #include "daemon/check_report.h"
+#include "daemon/identity.h"
 #include "daemon/redis_url.h"
 
-/* `name_space` is redis.namespace; the keys of tasks 0 to task_count - 1 are looked at. */
-void redis_check(const struct redis_url *url, const char *name_space, size_t task_count,
-		 struct check_report *report);
+/* What is to be in it. */
+struct redis_wanted {
+	const char *name_space;          /* redis.namespace */
+	size_t task_count;               /* the inputs' partitions; 0: not known */
+	const struct identity *identity; /* NULL: not known; else state is opened with it */
+};
+
+void redis_check(const struct redis_url *url, const struct redis_wanted *wanted, struct check_report *report);
 
 #endif

@@ -104,12 +104,14 @@ void slot_map_destroy(struct slot_map *map)
 	free(map);
 }
 
+/* NOBODY where there are too many. */
 static uint16_t slot_map_find(struct slot_map *map, const struct redis_place *place)
 {
 	for (size_t i = 0; i < map->count; i++)
 		if (redis_place_equal(&map->places[i], place))
 			return (uint16_t)i;
-	CHECK(map->count < NOBODY);
+	if (map->count == CLUSTER_NODES_MAX)
+		return NOBODY;
 	map->places = realloc(map->places, (map->count + 1) * sizeof *map->places);
 	CHECK(map->places);
 	map->places[map->count] = *place;
@@ -145,6 +147,8 @@ static bool slot_map_take_range(struct slot_map *map, const struct redis_reply *
 		if (!node_take(&node, asked, &place))
 			continue;
 		uint16_t found = slot_map_find(map, &place);
+		if (found == NOBODY)
+			return false;
 		for (int64_t slot = first.integer; i == 2 && slot <= last.integer; slot++)
 			map->owners[slot] = found;
 	}

@@ -10,7 +10,7 @@
 #include "daemon/redis_reply.h"
 #include "daemon/redis_url.h"
 
-enum { SLOT_COUNT = 16384 };
+enum { SLOT_COUNT = 16384, CLUSTER_NODES_MAX = 4096 };
 
 unsigned redis_key_slot(struct slice key);
 
@@ -30,10 +30,11 @@ struct slot_map;
 struct slot_map *slot_map_create(void);
 void slot_map_destroy(struct slot_map *map);
 
-/* Replaces the map by the reply to CLUSTER SLOTS; false, and nothing is changed, for any other reply. A node
- * without a host is at `asked`'s. */
+/* Replaces the map by the reply to CLUSTER SLOTS; false, and nothing is changed, for any other reply, or one
+ * with more than CLUSTER_NODES_MAX nodes. A node without a host is at `asked`'s. */
 must_check bool slot_map_take(struct slot_map *map, const struct redis_reply *reply,
 			      const struct redis_place *asked);
+/* A node too many is not remembered: then nobody is known to have the slot. */
 void slot_map_move(struct slot_map *map, unsigned slot, const struct redis_place *place);
 
 /* NULL where nobody is known to have it. Valid until the map changes, like those below. */

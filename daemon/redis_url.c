@@ -112,6 +112,15 @@ static const char *url_take_places(struct slice rest, struct redis_url *url)
 
 static const char *url_take_socket(struct slice path, struct redis_url *url)
 {
+	const char *query = path.len ? memchr(path.data, '?', path.len) : NULL;
+	if (query) {
+		struct slice file = slice_until(&path, query);
+		if (path.len < 4 || memcmp(path.data, "db=", 3) != 0 ||
+		    !number_copy((struct slice){path.data + 3, path.len - 3}, url->database,
+				 sizeof url->database, 999999))
+			return "behind the path of the socket only ?db= and a number may stand";
+		path = file;
+	}
 	if (path.len < 2 || path.data[0] != '/')
 		return "the path of the socket must be absolute: unix:///path/of/the.sock";
 	url->place_count = 1;

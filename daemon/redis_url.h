@@ -1,7 +1,7 @@
 /* Redis URL: where Redis is and who we are there, from the setting redis.url.
  *
  *   redis://[user][:password@]host[:port][,host[:port]...][/database]
- *   unix://[user][:password@]/path/of/the.sock
+ *   unix://[user][:password@]/path/of/the.sock[?db=database]
  *
  * Several hosts are one Redis and its replicas, or nodes of one cluster. User and password may hold
  * %-escapes; an IPv6 address stands in brackets. Plain data, any thread. */

@@ -25,6 +25,7 @@ struct replay {
 	char *paths[PATH_COUNT_MAX];
 	size_t path_count;
 	bool is_in_arrival_order;
+	bool is_enveloped;
 	size_t batch_size;
 	struct config *config;
 	unsigned char identity_key[16];
@@ -38,7 +39,7 @@ struct replay {
 
 static const char help[] =
 	"usage: ladderd replay -c FILE --events FILE... [--rows FILE] [--alerts FILE]\n"
-	"                      [--arrival-order]\n"
+	"                      [--format ladder|connect] [--arrival-order]\n"
 	"\n"
 	"Computes from files what `ladderd run` computes from Kafka: the final row of each key that\n"
 	"holds anything, sorted by key, one JSON object a line, and on stderr the counts of how every\n"
@@ -48,6 +49,8 @@ static const char help[] =
 	"  -c FILE            the configuration; its settings kafka, redis and identity are not used\n"
 	"  --events FILE...   one event, or array of events, a line; - is stdin\n"
 	"  --rows FILE        write the rows there, not to stdout\n"
+	"  --format FORMAT    ladder: a row is plain JSON; connect: in Kafka Connect's schema envelope, as\n"
+	"                     kafka.outputs.format has them written to Kafka (ladder)\n"
 	"  --alerts FILE      write every alert there as it fires and as it is resolved, one JSON object a\n"
 	"                     line, judged at each full minute of the events' time. Without\n"
 	"                     --arrival-order events are taken in the order of their times for it, so the\n"
@@ -222,7 +225,8 @@ static int replay_and_print(struct replay *replay)
 	replay->merger = merger_create(&replay->config->options, diagnose);
 	int code = EXIT_FAILED;
 	if (replay_all(replay)) {
-		replay_print(replay->merger, replay->config->workers, replay->rows);
+		replay_print(replay->merger, replay->config->workers, replay->is_enveloped,
+			     replay->rows);
 		print_counts(replay, stderr);
 		bool are_rows_there = is_written(replay->rows, replay->rows_path);
 		if (is_written(replay->alerts, replay->alerts_path) && are_rows_there)
@@ -263,7 +267,8 @@ static int parse(struct replay *replay, int argc, char **argv)
 		{"config", required_argument, NULL, 'c'}, {"events", required_argument, NULL, 'e'},
 		{"rows", required_argument, NULL, 'r'},   {"arrival-order", no_argument, NULL, 'a'},
 		{"batch", required_argument, NULL, 'b'},  {"alerts", required_argument, NULL, 'A'},
-		{"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+		{"format", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
 		switch (option) {
@@ -284,6 +289,12 @@ static int parse(struct replay *replay, int argc, char **argv)
 			break;
 		case 'b':
 			replay->batch_size = strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			replay->is_enveloped = strcmp(optarg, "connect") == 0;
+			if (!replay->is_enveloped && strcmp(optarg, "ladder") != 0)
+				return command_usage("replay", "--format is ladder or connect, not %s",
+						     optarg);
 			break;
 		case 'h':
 			fputs(help, stdout);

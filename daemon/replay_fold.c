@@ -164,13 +164,17 @@ static void put_parents(const struct fold_all *all, struct task *task)
 {
 	const struct task *first = all->gathers[0]->task;
 	const struct task_sink sink = {.span = ignore_span};
+	struct ad_parents *changes = allocate(first->series.count, sizeof(*changes));
+	size_t count = 0;
 	for (uint32_t at = 0; at < first->series.count; at++) {
 		const struct series *series = &first->series.series[at];
 		if (series->level != LEVEL_AD || series->is_organic)
 			continue;
-		struct ad_parents change = {series->id, merger_parents(all->merger, series->id)};
-		task_put_parents(task, &change, 1, &sink);
+		changes[count].ad = series->id;
+		changes[count++].parents = merger_parents(all->merger, series->id);
 	}
+	task_put_parents(task, changes, count, &sink);
+	free(changes);
 }
 
 static struct fact fact_here(const struct entry *entry)

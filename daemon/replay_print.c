@@ -1,5 +1,6 @@
 #include "daemon/replay_print.h"
 
+#include "core/publish/row_connect.h"
 #include "daemon/in_threads.h"
 
 /* What is in memory at a time, as text. */
@@ -10,23 +11,33 @@ struct print_round {
 	size_t first;
 	size_t count;
 	size_t worker_count;
+	struct buffer envelope; /* what stands before a row; empty: none does */
 	struct buffer texts[PARTS_PER_ROUND];
+};
+
+struct print_part {
+	const struct buffer *envelope;
+	struct buffer *text;
 };
 
 static bool put_row(void *ctx, struct slice key, struct slice value, bool is_history)
 {
-	struct buffer *text = ctx;
+	const struct print_part *part = ctx;
 	(void)key, (void)is_history;
-	buffer_put(text, value.data, value.len);
-	buffer_put(text, "\n", 1);
+	buffer_put(part->text, part->envelope->data, part->envelope->len);
+	buffer_put(part->text, value.data, value.len);
+	buffer_put(part->text, "}", part->envelope->len ? 1 : 0);
+	buffer_put(part->text, "\n", 1);
 	return true;
 }
 
 static void print_share(void *ctx, size_t number)
 {
 	struct print_round *round = ctx;
-	for (size_t i = number; i < round->count; i += round->worker_count)
-		merger_print_part(round->print, round->first + i, put_row, &round->texts[i]);
+	for (size_t i = number; i < round->count; i += round->worker_count) {
+		struct print_part part = {&round->envelope, &round->texts[i]};
+		merger_print_part(round->print, round->first + i, put_row, &part);
+	}
 }
 
 static void print_round(struct print_round *round, FILE *rows)
@@ -39,10 +50,12 @@ static void print_round(struct print_round *round, FILE *rows)
 	}
 }
 
-void replay_print(struct merger *merger, size_t worker_count, FILE *rows)
+void replay_print(struct merger *merger, size_t worker_count, bool is_enveloped, FILE *rows)
 {
 	struct merger_print *print = merger_print_create(merger);
 	struct print_round round = {.print = print, .worker_count = worker_count};
+	if (is_enveloped)
+		row_put_connect_head(&round.envelope);
 	for (size_t left = merger_print_parts(print); left > 0; left -= round.count) {
 		round.count = left < PARTS_PER_ROUND ? left : PARTS_PER_ROUND;
 		print_round(&round, rows);
@@ -50,5 +63,6 @@ void replay_print(struct merger *merger, size_t worker_count, FILE *rows)
 	}
 	for (size_t i = 0; i < PARTS_PER_ROUND; i++)
 		buffer_destroy(&round.texts[i]);
+	buffer_destroy(&round.envelope);
 	merger_print_destroy(print);
 }

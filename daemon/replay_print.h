@@ -1,4 +1,5 @@
-/* Prints what a replay has computed, a row a line, sorted by key, with several threads. */
+/* Prints what a replay has computed, a row a line, sorted by key, with several threads; as plain JSON, or
+ * each in the envelope of row_connect.h. */
 #ifndef LADDER_DAEMON_REPLAY_PRINT_H
 #define LADDER_DAEMON_REPLAY_PRINT_H
 
@@ -7,6 +8,6 @@
 #include "core/publish/merger.h"
 
 /* Errors of the file are left in it (ferror). */
-void replay_print(struct merger *merger, size_t worker_count, FILE *rows);
+void replay_print(struct merger *merger, size_t worker_count, bool is_enveloped, FILE *rows);
 
 #endif

@@ -317,6 +317,17 @@ static void put_list(struct found *found, struct buffer *out)
 	buffer_put(out, "]\n", 2);
 }
 
+enum row_found row_shelf_get(struct row_shelf *shelf, struct slice key, struct buffer *out)
+{
+	pthread_mutex_lock(&shelf->mutex);
+	const struct shelf_row *row = *find_place(shelf, bucket_of(key), key);
+	enum row_found result = shelf->is_open ? ROW_FOUND : ROW_FOUND_CLOSED;
+	if (row)
+		buffer_put(out, row->text + row->key_len, row->json_len);
+	pthread_mutex_unlock(&shelf->mutex);
+	return result;
+}
+
 enum row_found row_shelf_find(struct row_shelf *shelf, const struct row_query *query, size_t row_max,
 			      struct buffer *out)
 {

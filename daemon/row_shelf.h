@@ -56,6 +56,9 @@ enum row_found {
 	ROW_FOUND_TOO_MANY, /* more than row_max */
 };
 
+/* The JSON of the row with this key, appended to `out`; nothing where there is none. */
+enum row_found row_shelf_get(struct row_shelf *shelf, struct slice key, struct buffer *out);
+
 /* A JSON list of the rows, sorted by key; `out` is as it was but for ROW_FOUND. */
 enum row_found row_shelf_find(struct row_shelf *shelf, const struct row_query *query, size_t row_max,
 			      struct buffer *out);

@@ -8,30 +8,32 @@
 #include <time.h>
 
 #include "daemon/commands.h"
+#include "daemon/connections.h"
+#include "daemon/control.h"
 #include "daemon/erasures.h"
-#include "daemon/exchange.h"
 #include "daemon/kafka_admin.h"
 #include "daemon/load_config.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/memory.h"
+#include "daemon/output_topics.h"
 #include "daemon/progress.h"
+#include "daemon/reload.h"
 #include "daemon/service.h"
 #include "daemon/watch.h"
 #include "daemon/worker.h"
 
 enum { ASK_TIMEOUT_MS = 3000, ASK_AGAIN_MS = 1000, LAST_ROWS_MS = 1500, LEAVE_GROUP_MS = 1000 };
-enum { EXCHANGE_RETENTION_MS = 3600000, LET_GO_MS = 15000, LET_GO_LOOK_MS = 5 };
-enum { WATCH_MS = 100, MEMORY_SAID_EVERY_MS = 60000 };
+enum { LET_GO_MS = 15000, LET_GO_LOOK_MS = 5 };
+enum { WATCH_MS = 100, MEMORY_SAID_EVERY_MS = 60000, COMMITTED_FOR_MS = 5000 };
 enum { START_MS = 60000, START_SAID_EVERY_MS = 5000, END_MS = 15000 };
 
 /* What belongs to one run. */
 struct run {
 	const struct config *config;
 	enum run_outputs outputs;
-	struct kafka_connection connection;
+	struct connections connections;
 	struct identity identity;
-	struct redis_url redis;
 	struct shared shared;
 	struct publisher *publisher;
 	struct kafka_group *group;
@@ -42,10 +44,16 @@ struct run {
 	int task_count;
 	int current_partitions;
 	int history_partitions;
+	int alert_partitions;
 	struct memory_plan memory;
-	int64_t memory_said_ms; /* when it was last said to be full */
+	bool is_memory_said;    /* that it is full, since it is */
+	int64_t memory_said_ms; /* when it was last said that it is full of people; 0: not since it is */
+	int64_t uncommitted_ms; /* when what is not committed last made much of it */
 	struct watch *watch;    /* NULL: nobody asks */
+	struct desk *desk;      /* between control and the workers */
+	struct control *control; /* NULL: the same */
 	struct progress *progress;
+	struct reload *reload;  /* NULL: there is no file */
 	bool is_member;         /* the group has said what tasks are ours */
 	bool is_ready;          /* the same, once, and the service manager knows */
 	int64_t start_said_ms;
@@ -54,6 +62,8 @@ struct run {
 
 /* Set by any thread or a signal handler: licenses nothing but the end. */
 static atomic_bool is_stop_requested;
+/* Set by a signal handler: licenses the main thread to read the configuration file again. */
+static atomic_bool is_reload_requested;
 
 void run_request_stop(void)
 {
@@ -125,32 +135,26 @@ static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct ka
 {
 	if (run->outputs == RUN_OUTPUTS_EXIST)
 		return true;
-	const struct kafka_output outputs[] = {
-		{run->config->kafka.outputs.current, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
-		{run->config->kafka.outputs.history, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
-		{run->config->kafka.outputs.alerts, true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
-		{run->config->kafka.outputs.dead, false, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
-		{run->config->kafka.outputs.erased, true, 1, KAFKA_ADMIN_DEFAULT, 0},
-		{run->config->kafka.outputs.exchange, false, EXCHANGE_PARTITION_COUNT, KAFKA_ADMIN_DEFAULT,
-		 EXCHANGE_RETENTION_MS},
-	};
-	return kafka_admin_ensure_outputs(admin, outputs, sizeof(outputs) / sizeof(outputs[0]),
-					  ASK_TIMEOUT_MS, error);
+	struct kafka_output outputs[OUTPUT_TOPIC_COUNT];
+	output_topics(run->config, outputs);
+	return kafka_admin_ensure_outputs(admin, outputs, OUTPUT_TOPIC_COUNT, ASK_TIMEOUT_MS, error);
 }
 
-static bool count_row_partitions(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
+static bool count_output_partitions(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
 {
 	return kafka_admin_count_partitions(admin, run->config->kafka.outputs.current, ASK_TIMEOUT_MS,
 					    &run->current_partitions, error) &&
 	       kafka_admin_count_partitions(admin, run->config->kafka.outputs.history, ASK_TIMEOUT_MS,
-					    &run->history_partitions, error);
+					    &run->history_partitions, error) &&
+	       kafka_admin_count_partitions(admin, run->config->kafka.outputs.alerts, ASK_TIMEOUT_MS,
+					    &run->alert_partitions, error);
 }
 
 /* Asks until Kafka answers; what only somebody's hand can mend ends it. */
 static int ask_kafka(struct run *run)
 {
 	struct kafka_error error;
-	struct kafka_admin *admin = kafka_admin_create(&run->connection, &error);
+	struct kafka_admin *admin = kafka_admin_create(&run->connections.kafka, &error);
 	if (!admin) {
 		log_error("kafka cannot be used", "why=%s", log_quoted(error.text).text);
 		return code_of(&error);
@@ -158,7 +162,7 @@ static int ask_kafka(struct run *run)
 	int code = EXIT_DONE;
 	while (!atomic_load(&is_stop_requested)) {
 		if (check_inputs(run, admin, &error) && ensure_outputs(run, admin, &error) &&
-		    ensure_shuffle(run, admin, &error) && count_row_partitions(run, admin, &error))
+		    ensure_shuffle(run, admin, &error) && count_output_partitions(run, admin, &error))
 			break;
 		log_event(error.fault == KAFKA_FAULT_RETRY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
 			  "kafka is not ready for us", "why=%s", log_quoted(error.text).text);
@@ -195,9 +199,8 @@ static void start_workers(struct run *run)
 	for (size_t i = 0; i < run->worker_count; i++) {
 		size_t count = ((size_t)run->task_count - i + run->worker_count - 1) / run->worker_count;
 		run->workers[i] = worker_start(&(struct worker_options){
-			.config = run->config,
-			.connection = run->connection,
-			.redis = run->redis,
+			.connection = run->connections.kafka,
+			.redis = run->connections.redis,
 			.identity = &run->identity,
 			.shared = &run->shared,
 			.publisher = run->publisher,
@@ -207,6 +210,7 @@ static void start_workers(struct run *run)
 			.task_count = count,
 			.memory = &run->memory,
 			.board = watch_board(run->watch),
+			.desk = run->desk,
 		});
 		tasks += count;
 	}
@@ -234,23 +238,56 @@ static bool plan_memory(struct run *run)
 	return true;
 }
 
-/* Said at once, and then once a minute. */
-static void watch_memory(struct run *run)
+static struct memory_use memory_use(const struct run *run)
 {
-	bool was_full = atomic_load(&run->shared.is_memory_full);
-	uint64_t resident_bytes = memory_resident_bytes();
-	bool is_full = memory_is_full(&run->memory, resident_bytes, was_full);
-	atomic_store(&run->shared.is_memory_full, is_full);
+	struct memory_use use = {.resident_bytes = memory_resident_bytes()};
+	for (size_t i = 0; i < run->worker_count; i++) {
+		const struct pulse *pulse = &run->shared.pulses[i];
+		use.copied_bytes += atomic_load_explicit(&pulse->copied_bytes, memory_order_relaxed);
+		use.uncopied_bytes += atomic_load_explicit(&pulse->uncopied_bytes, memory_order_relaxed);
+		use.ahead_bytes += atomic_load_explicit(&pulse->ahead_bytes, memory_order_relaxed);
+	}
+	return use;
+}
+
+/* Of people and ads said at once, and then once a minute. */
+static void say_memory_is_full(struct run *run, const struct memory_use *use)
+{
 	int64_t now_ms = loop_now_ms();
-	if (is_full && (!was_full || now_ms - run->memory_said_ms >= MEMORY_SAID_EVERY_MS)) {
+	uint64_t uncommitted_bytes = use->copied_bytes + use->uncopied_bytes;
+	if (uncommitted_bytes > run->memory.state_bytes / 20)
+		run->uncommitted_ms = now_ms;
+	bool is_waiting = run->uncommitted_ms && now_ms - run->uncommitted_ms < COMMITTED_FOR_MS;
+	if (is_waiting && !run->is_memory_said) {
+		log_warn("what waits for Redis has filled the memory: nothing is read until it is committed",
+			 "resident_mib=%u uncommitted_mib=%u rest_mib=%u limit_mib=%u",
+			 to_mib(use->resident_bytes), to_mib(uncommitted_bytes),
+			 to_mib(run->memory.state_bytes), to_mib(run->memory.limit_bytes));
+	} else if (!is_waiting && (!run->memory_said_ms ||
+				   now_ms - run->memory_said_ms >= MEMORY_SAID_EVERY_MS)) {
 		run->memory_said_ms = now_ms;
 		log_error("people and ads have filled the memory: nothing is read",
-			  "resident_mib=%u rest_mib=%u limit_mib=%u hint=%s", to_mib(resident_bytes),
+			  "resident_mib=%u rest_mib=%u limit_mib=%u hint=%s", to_mib(use->resident_bytes),
 			  to_mib(run->memory.state_bytes), to_mib(run->memory.limit_bytes),
 			  "\"raise limits.memory and start again, or shorten ladder.retention\"");
 	}
-	if (was_full && !is_full)
-		log_info("there is memory again: reading goes on", "resident_mib=%u", to_mib(resident_bytes));
+	run->is_memory_said = true;
+}
+
+static void watch_memory(struct run *run)
+{
+	bool was_full = atomic_load(&run->shared.is_memory_full);
+	const struct memory_use use = memory_use(run);
+	bool is_full = memory_is_full(&run->memory, &use, was_full);
+	atomic_store(&run->shared.is_memory_full, is_full);
+	if (is_full)
+		say_memory_is_full(run, &use);
+	if (was_full && !is_full) {
+		run->is_memory_said = false;
+		run->memory_said_ms = 0;
+		log_info("there is memory again: reading goes on", "resident_mib=%u",
+			 to_mib(use.resident_bytes));
+	}
 }
 
 static void say_status(struct run *run, bool is_changed)
@@ -344,6 +381,21 @@ static void tell_manager(struct run *run)
 	progress_tell(run->progress, loop_now_ms(), run->task_count);
 }
 
+/* The service manager sees it as reloading until the new values hold, or the old ones go on to. */
+static void reload(struct run *run)
+{
+	if (!run->reload || !atomic_exchange(&is_reload_requested, false))
+		return;
+	service_reloading();
+	const struct config *config = reload_take(run->reload);
+	if (config) {
+		log_configure((enum log_level)config->log.level, (enum log_format)config->log.format);
+		atomic_store_explicit(&run->shared.config, config, memory_order_release);
+	}
+	service_say(config ? "has taken its configuration" : "goes on with the configuration it had");
+	service_ready();
+}
+
 static void wait_for_end(struct run *run)
 {
 	struct kafka_error error;
@@ -351,7 +403,12 @@ static void wait_for_end(struct run *run)
 		watch_memory(run);
 		say_status(run, false);
 		tell_manager(run);
-		erasures_poll(run->erasures);
+		if (run->is_ready)
+			reload(run);
+		if (!erasures_poll(run->erasures, &error)) {
+			log_error("who is erased cannot be read", "why=%s", log_quoted(error.text).text);
+			fail(run, code_of(&error));
+		}
 		atomic_store_explicit(&run->shared.erased, erasures_current(run->erasures),
 				      memory_order_release);
 		if (!kafka_group_poll(run->group, WATCH_MS, &error)) {
@@ -369,6 +426,7 @@ static void wait_for_end(struct run *run)
 static int stop_all(struct run *run)
 {
 	bool is_committed = true;
+	control_stop(run->control);
 	for (size_t i = 0; i < run->worker_count; i++)
 		is_committed &= worker_join(run->workers[i]);
 	bool is_sent = publisher_stop(run->publisher, LAST_ROWS_MS);
@@ -408,7 +466,7 @@ static void create_shared(struct run *run)
 static bool create_clients(struct run *run, struct kafka_error *error)
 {
 	run->group = kafka_group_create(&(struct kafka_group_options){
-		.connection = run->connection,
+		.connection = run->connections.kafka,
 		.group = run->config->kafka.group,
 		.topic = run->config->kafka.inputs.items[0].topic,
 		.take = take_tasks,
@@ -417,17 +475,17 @@ static bool create_clients(struct run *run, struct kafka_error *error)
 	}, error);
 	if (!run->group)
 		return false;
-	run->erasures = erasures_create(run->config, &run->connection, error);
+	run->erasures = erasures_create(run->config, &run->connections.kafka, error);
 	if (!run->erasures)
 		return false;
 	run->publisher = publisher_create(&(struct publisher_options){
-		.config = run->config,
-		.connection = run->connection,
+		.connection = run->connections.kafka,
 		.shared = &run->shared,
 		.worker_count = run->worker_count,
 		.task_count = (size_t)run->task_count,
 		.current_partitions = run->current_partitions,
 		.history_partitions = run->history_partitions,
+		.alert_partitions = run->alert_partitions,
 		.session_ms = kafka_group_session_ms(run->group),
 		.waiting_bytes = run->memory.waiting_bytes,
 		.queue_records = run->memory.queue_records,
@@ -447,7 +505,15 @@ static int run_clients(struct run *run)
 		return code_of(&error);
 	}
 	publisher_start(run->publisher);
+	run->desk = desk_create(run->worker_count);
 	start_workers(run);
+	run->control = control_start(&(struct control_options){
+		.config = run->config,
+		.identity = &run->identity,
+		.shared = &run->shared,
+		.watch = run->watch,
+		.desk = run->desk,
+	});
 	run->progress = progress_create(run->shared.pulses, run->worker_count + 1, loop_now_ms());
 	log_info("ladderd is running", "tasks=%d workers=%zu inputs=%zu", run->task_count, run->worker_count,
 		 run->config->kafka.inputs.count);
@@ -466,6 +532,7 @@ static int run_all(struct run *run)
 	kafka_group_destroy(run->group);
 	erasures_destroy(run->erasures);
 	progress_destroy(run->progress);
+	desk_destroy(run->desk);
 	free(run->workers);
 	free(run->tasks);
 	free(run->shared.pulses);
@@ -474,39 +541,48 @@ static int run_all(struct run *run)
 	return code;
 }
 
-int run_daemon(const struct config *config, enum run_outputs outputs)
+static int run_connected(struct run *run)
 {
 	char error[512];
-	struct run run = {.config = config, .outputs = outputs};
-	struct kafka_property properties[config->kafka.properties.count + 1];
-	for (size_t i = 0; i < config->kafka.properties.count; i++)
-		properties[i] = (struct kafka_property){config->kafka.properties.items[i].name,
-							config->kafka.properties.items[i].value};
-	run.connection = (struct kafka_connection){config->kafka.brokers, properties,
-						   config->kafka.properties.count};
-	atomic_store(&run.shared.now_ms, TIME_NONE);
-	if (!redis_url_parse(config->redis.url, &run.redis, error, sizeof(error))) {
-		log_error("redis.url cannot be used", "why=%s", log_quoted(error).text);
-		return EXIT_CONFIG;
-	}
-	int code = identity_load(config->identity.key_file, &run.identity, error, sizeof(error));
+	int code = identity_load(run->config->identity.key_file, &run->identity, error, sizeof(error));
 	if (code != 0) {
 		log_error("the identity key cannot be used", "why=%s", log_quoted(error).text);
 		return code;
 	}
-	if (!watch_start(config, &run.watch, &code))
+	if (!watch_start(run->config, &run->watch, &code))
 		return code;
-	code = ask_kafka(&run);
+	code = ask_kafka(run);
 	if (code == EXIT_DONE && !atomic_load(&is_stop_requested))
-		code = run_all(&run);
-	watch_stop(run.watch);
+		code = run_all(run);
+	watch_stop(run->watch);
+	return code;
+}
+
+int run_daemon(const struct config *config, const char *path, enum run_outputs outputs)
+{
+	char error[512];
+	struct run run = {.config = config, .outputs = outputs};
+	atomic_store(&run.shared.now_ms, TIME_NONE);
+	atomic_store(&run.shared.config, config);
+	int code = connections_open(config, CONNECTIONS_WITH_SECRETS, &run.connections, error, sizeof(error));
+	if (code != EXIT_DONE) {
+		log_error("a connection cannot be made as it is configured", "why=%s",
+			  log_quoted(error).text);
+		return code;
+	}
+	run.reload = path ? reload_create(path, config) : NULL;
+	code = run_connected(&run);
+	reload_destroy(run.reload);
+	connections_close(&run.connections);
 	return code;
 }
 
 static void handle_signal(int number)
 {
-	(void)number;
-	run_request_stop();
+	if (number == SIGHUP)
+		atomic_store(&is_reload_requested, true);
+	else
+		run_request_stop();
 }
 
 static const char help[] =
@@ -515,7 +591,8 @@ static const char help[] =
 	"Reads the input topics, joins clicks, chats, messages and sales person by person, and writes\n"
 	"the rolling and the history rows to the output topics, which are created if they are absent.\n"
 	"State and offsets are kept in Redis. Ends on SIGTERM or SIGINT within 10 seconds, with\n"
-	"everything committed. While Kafka or Redis is away it waits.\n"
+	"everything committed. While Kafka or Redis is away it waits. On SIGHUP it reads FILE again and\n"
+	"takes what can change while it runs (`ladderd config --reference`: live), all of it or nothing.\n"
 	"\n"
 	"Exit codes: 0; 1 state in Redis that is not ours; 69 http.listen is in use; 75 not everything\n"
 	"could be committed in time; 77 a right is missing; 78 the configuration, or topics that do not\n"
@@ -547,8 +624,9 @@ int command_run(int argc, char **argv)
 	struct sigaction action = {.sa_handler = handle_signal};
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	int code = run_daemon(config, RUN_CREATE_OUTPUTS);
+	int code = run_daemon(config, path, RUN_CREATE_OUTPUTS);
 	config_destroy(config);
 	return code;
 }

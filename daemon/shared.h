@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "config/config.h"
 #include "core/model/step.h"
 #include "core/state/erased.h"
 #include "daemon/progress.h"
@@ -24,6 +25,10 @@ struct task_duty {
 };
 
 struct shared {
+	/* Whose live settings hold: set by the main thread. Licenses a thread to copy them into a
+	 * configuration of its own, at a moment that suits it (shared_take_config). It stays until all
+	 * threads have ended. */
+	_Atomic(const struct config *) config;
 	/* Stream time T: any worker raises it, none lowers it. Readers may see it late: windows then slide a
 	 * tick later. Licenses nothing but that. */
 	_Atomic int64_t now_ms;
@@ -53,7 +58,7 @@ struct shared {
 	/* No revision was given out above it. The publisher raises it as it publishes, workers to what they
 	 * read back; they store it with every commit, also before the first row. */
 	_Atomic uint64_t revision;
-	/* People and ads have filled the memory (memory.h): set and cleared by the main thread, ten times a
+	/* The memory is full (memory.h): set and cleared by the main thread, ten times a
 	 * second. Workers read nothing meanwhile. */
 	atomic_bool is_memory_full;
 	/* Set by whoever wants everything to end: workers commit and leave, then the publisher. */
@@ -61,6 +66,29 @@ struct shared {
 	/* The exit code of a failure that ends the daemon; 0 while there is none. Set before is_stopping. */
 	atomic_int exit_code;
 };
+
+/* A thread's own configuration: nobody else changes what it reads. */
+struct own_config {
+	struct config config;
+	const struct config *taken; /* whose live settings it has */
+};
+
+static inline void shared_begin_config(const struct shared *shared, struct own_config *own)
+{
+	own->taken = atomic_load_explicit(&shared->config, memory_order_acquire);
+	own->config = *own->taken;
+}
+
+/* Whether there was anything to take. */
+static inline bool shared_take_config(const struct shared *shared, struct own_config *own)
+{
+	const struct config *config = atomic_load_explicit(&shared->config, memory_order_acquire);
+	if (config == own->taken)
+		return false;
+	own->taken = config;
+	config_take_live(&own->config, config);
+	return true;
+}
 
 static inline void raise_to(_Atomic int64_t *place, int64_t value)
 {

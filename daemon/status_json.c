@@ -81,7 +81,8 @@ static void check_all(const struct status_view *view, struct reasons *reasons)
 		add_reason(reasons, "the group %s has not said yet what tasks are this instance's",
 			   view->config->kafka.group);
 	if (view->instance->is_memory_full)
-		add_reason(reasons, "people and ads have filled the memory: raise limits.memory");
+		add_reason(reasons, "people and ads have filled the memory, or what waits for Redis: "
+				    "raise limits.memory");
 	if (!view->publisher || !view->publisher->is_kafka_up)
 		add_reason(reasons, "Kafka does not answer");
 	if (!status_is_redis_up(view))

@@ -11,6 +11,7 @@
 #include "core/base/buffer.h"
 
 enum { HEAD_ROOM = 64 << 10, BLOCK_DEFAULT = 2 << 20, PAST_END_BYTES = 64 << 10, ERROR_MAX = 512 };
+enum { STOP_FAILURES_MAX = 16 };
 
 struct block {
 	char *memory; /* HEAD_ROOM + block_bytes */
@@ -55,6 +56,7 @@ static char *block_data(const struct uring_reader *reader, unsigned block)
 	return reader->blocks[block].memory + HEAD_ROOM;
 }
 
+/* What the kernel does not take now is submitted again where it is waited for. */
 static void block_submit(struct uring_reader *reader, unsigned block)
 {
 	struct block *entry = &reader->blocks[block];
@@ -64,7 +66,20 @@ static void block_submit(struct uring_reader *reader, unsigned block)
 			   (unsigned)(entry->wanted - entry->got), entry->offset + entry->got);
 	io_uring_sqe_set_data64(sqe, block);
 	entry->is_pending = true;
-	io_uring_submit(&reader->ring);
+	(void)io_uring_submit(&reader->ring);
+}
+
+/* 0, with or without a completion; or an error that stays. */
+static int ring_wait(struct uring_reader *reader, struct io_uring_cqe **cqe)
+{
+	*cqe = NULL;
+	if (io_uring_peek_cqe(&reader->ring, cqe) == 0)
+		return 0;
+	int result = io_uring_submit_and_wait(&reader->ring, 1);
+	if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+		return result;
+	(void)io_uring_peek_cqe(&reader->ring, cqe);
+	return 0;
 }
 
 /* Behind the range only the rest of its last line is needed. */
@@ -85,11 +100,11 @@ static void block_start(struct uring_reader *reader, unsigned block)
 static int block_reap(struct uring_reader *reader)
 {
 	struct io_uring_cqe *cqe;
-	int result = io_uring_wait_cqe(&reader->ring, &cqe);
-	if (result == -EINTR)
-		return 0;
+	int result = ring_wait(reader, &cqe);
 	if (result < 0)
 		return reader_fail(reader, "wait for", strerror(-result));
+	if (!cqe)
+		return 0;
 	unsigned block = (unsigned)io_uring_cqe_get_data64(cqe);
 	int got = cqe->res;
 	io_uring_cqe_seen(&reader->ring, cqe);
@@ -293,14 +308,19 @@ struct uring_reader *uring_reader_open_range(const char *path, uint64_t begin, u
 	return reader_create(path, begin, end, true, block_bytes);
 }
 
-/* The kernel may still be writing into blocks: they are freed only when no read is in flight. */
+/* The kernel may still be writing into blocks: they are freed only when no read is in flight, and left where
+ * that cannot be learned. */
 static void reader_stop_ring(struct uring_reader *reader)
 {
+	unsigned failures = 0;
 	for (unsigned i = 0; i < URING_READER_DEPTH; i++)
 		reader->blocks[i].wanted = 0;
-	for (unsigned i = 0; i < URING_READER_DEPTH; i++)
-		while (reader->blocks[i].is_pending)
-			block_reap(reader);
+	for (unsigned i = 0; i < URING_READER_DEPTH; i++) {
+		while (reader->blocks[i].is_pending && failures < STOP_FAILURES_MAX)
+			failures += block_reap(reader) < 0;
+		if (reader->blocks[i].is_pending)
+			reader->blocks[i].memory = NULL;
+	}
 	io_uring_queue_exit(&reader->ring);
 }
 

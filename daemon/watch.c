@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/http.h"
 #include "daemon/json_text.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -178,11 +177,22 @@ static void answer_alerts(struct watch *watch, const struct http_request *reques
 static const struct {
 	const char *path;
 	answer_function *answer;
-} routes[] = {
-	{"/metrics", answer_metrics},      {"/healthz", answer_health},
-	{"/readyz", answer_ready},         {"/status", answer_status},
-	{"/api/v1/rows", answer_rows},     {"/api/v1/alerts", answer_alerts},
+} shelf_routes[] = {
+	{"/api/v1/rows", answer_rows}, {"/api/v1/alerts", answer_alerts},
+}, routes[] = {
+	{"/metrics", answer_metrics}, {"/healthz", answer_health},
+	{"/readyz", answer_ready},    {"/status", answer_status},
 };
+
+bool watch_answer(struct watch *watch, const struct http_request *request, struct http_answer *answer)
+{
+	for (size_t i = 0; i < sizeof(shelf_routes) / sizeof(shelf_routes[0]); i++)
+		if (strcmp(http_path(request), shelf_routes[i].path) == 0) {
+			shelf_routes[i].answer(watch, request, answer);
+			return true;
+		}
+	return false;
+}
 
 static bool answer_page(const struct http_request *request, struct http_answer *answer)
 {
@@ -202,7 +212,7 @@ static void answer(void *ctx, const struct http_request *request, struct http_an
 			routes[i].answer(ctx, request, answer);
 			return;
 		}
-	if (!answer_page(request, answer))
+	if (!watch_answer(ctx, request, answer) && !answer_page(request, answer))
 		refuse(answer, NOT_FOUND,
 		       "there are /, /metrics, /healthz, /readyz, /status, /api/v1/rows and /api/v1/alerts");
 }
@@ -237,10 +247,15 @@ static struct watch *create(const struct config *config)
 bool watch_start(const struct config *config, struct watch **watch, int *exit_code)
 {
 	struct http_error error;
+	bool is_off = strcmp(config->http.listen, "off") == 0;
 	*watch = NULL;
-	if (strcmp(config->http.listen, "off") == 0)
+	if (is_off && strcmp(config->control.socket, "off") == 0)
 		return true;
 	struct watch *made = create(config);
+	if (is_off) {
+		*watch = made;
+		return true;
+	}
 	const char *cert_file = config->http.tls_server_config.cert_file;
 	made->http = http_start(&(struct http_options){
 		.listen = config->http.listen,

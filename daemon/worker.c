@@ -144,13 +144,18 @@ static void say_again(struct worker *worker)
 	worker->reports_due_ms = 0;
 }
 
-static void say_activity(struct worker_task *task)
+static void say_activity(struct worker_task *task, int64_t now_ms)
 {
 	for (size_t i = 0; i < task->worker->input_count; i++) {
-		uint64_t count = worker_count_events(task, i);
-		if (count != task->inputs[i].told_count)
-			bulletin_put_activity(task->worker->bulletin, i, count - task->inputs[i].told_count);
-		task->inputs[i].told_count = count;
+		struct worker_input *input = &task->inputs[i];
+		uint64_t count = worker_count_events(task, i) - input->told_count;
+		if (!task->is_told)
+			bulletin_put_activity_before(task->worker->bulletin, i, &input->activity);
+		if (count == 0 || now_ms == TIME_NONE)
+			continue;
+		bulletin_put_activity(task->worker->bulletin, i, count);
+		activity_digest_note(&input->activity, now_ms, count);
+		input->told_count += count;
 	}
 }
 
@@ -186,7 +191,7 @@ static void make_known(struct worker *worker, bool is_last)
 			continue;
 		bulletin_put_task(worker->bulletin, task->number, task->term);
 		if (!task->is_told)
-			bulletin_put_covered(worker->bulletin, covered_ms(task));
+			bulletin_put_covered(worker->bulletin, covered_ms(task), task->covered_time_ms);
 		if (now_ms != TIME_NONE)
 			task_advance(task->task, now_ms);
 		if (with_reports)
@@ -195,8 +200,8 @@ static void make_known(struct worker *worker, bool is_last)
 			task_collect(task->task, mask, with_history, &sink);
 		else
 			task_collect_names(task->task, &sink);
+		say_activity(task, now_ms);
 		task->is_told |= with_everything;
-		say_activity(task);
 		say_caught_up(task);
 	}
 	worker->bulletin->now_ms = now_ms;
@@ -349,9 +354,12 @@ void worker_turn(struct worker *worker)
 {
 	size_t count = 0;
 	worker_beat(worker);
+	if (shared_take_config(worker->options.shared, &worker->own))
+		worker_change_interval(worker);
 	read_wall_clock(worker);
 	read_mailbox(worker);
 	worker_erase(worker);
+	worker_answer(worker);
 	worker_follow_group(worker);
 	worker_begin_reading(worker);
 	worker_note_arrived(worker);
@@ -475,8 +483,9 @@ struct worker *worker_create(const struct worker_options *options)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	CHECK(worker);
-	const struct config *config = options->config;
 	worker->options = *options;
+	shared_begin_config(options->shared, &worker->own);
+	const struct config *config = worker_config(worker);
 	worker->input_count = config_read_count(config);
 	worker->shuffle_input = config->kafka.inputs.count;
 	worker->shuffle_stamp = shuffle_stamp(config, options->shared->task_count);

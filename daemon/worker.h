@@ -21,6 +21,7 @@
 #define LADDER_DAEMON_WORKER_H
 
 #include "config/config.h"
+#include "daemon/desk.h"
 #include "daemon/identity.h"
 #include "daemon/kafka_group.h"
 #include "daemon/kafka_in.h"
@@ -33,7 +34,6 @@
 struct worker;
 
 struct worker_options {
-	const struct config *config;
 	struct kafka_connection connection;
 	struct redis_url redis;
 	const struct identity *identity;
@@ -45,6 +45,7 @@ struct worker_options {
 	struct kafka_group *group; /* borrowed */
 	const struct memory_plan *memory; /* borrowed */
 	struct status_board *board; /* borrowed; NULL: nobody asks */
+	struct desk *desk;          /* the same */
 };
 
 /* Starts the thread. It takes those of its tasks that are wanted (shared->duties), reads them back from

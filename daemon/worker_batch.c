@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/log.h"
 #include "daemon/worker_private.h"
 
@@ -287,6 +288,7 @@ static void take_event_of_other(struct worker_batch *batch, struct batch_record 
 				 (struct mark_place){origin->offset, origin->item});
 	if (is_new)
 		decode(batch, record);
+	CRASH_POINT(forward_taken);
 }
 
 static void take_shuffled(struct worker_batch *batch, struct batch_record *record)

@@ -1,8 +1,12 @@
 #include <inttypes.h>
 
 #include "daemon/worker_private.h"
+#include "daemon/commands.h"
 #include "daemon/log.h"
 #include "daemon/worker_batch.h"
+
+/* So long after the brokers were asked an end is not asked for again. */
+enum { END_KNOWN_MS = 100 };
 
 static struct worker_input *input_of(struct worker_task *task, size_t input)
 {
@@ -49,6 +53,8 @@ static void log_problem(struct worker_task *task, size_t input)
 		log_error("a partition cannot be read", "topic=%s partition=%" PRIu32 " why=%s",
 			  worker_topic(worker, input), task->number, log_quoted(problem->text).text);
 	input_of(task, input)->is_problem_logged = is_problem;
+	if (problem->kind == KAFKA_PROBLEM_DENIED)
+		worker_fail(worker, EXIT_NO_PERMISSION);
 	bool is_gap = problem->kind == KAFKA_PROBLEM_GAP || problem->kind == KAFKA_PROBLEM_FOREIGN;
 	if (is_gap && worker_config(worker)->kafka.on_gap == CONFIG_ON_GAP_SKIP)
 		skip_gap(task, input, problem);
@@ -65,6 +71,12 @@ static int64_t input_slack_ms(const struct worker *worker)
 {
 	const int64_t most_ms = HOUR_MS;
 	return task_slack_ms(worker) < most_ms ? task_slack_ms(worker) : most_ms;
+}
+
+/* How far stream time may go on before it is asked whether an input that ended still does. */
+static int64_t end_slack_ms(const struct worker *worker)
+{
+	return worker_config(worker)->options.lateness_ms / 2;
 }
 
 static bool has_problem(const struct worker_task *task, size_t input)
@@ -136,16 +148,42 @@ static size_t next_input(const struct worker_task *task, const bool *is_drained)
 	return is_ahead ? worker->input_count : next;
 }
 
-/* What was at its end may have got something new; what has a problem may be over it. */
-static size_t read_ended_inputs(struct worker_task *task)
+/* Whether stream time may go on beyond an input that was at its end when it was last fetched. */
+static bool may_pass_end(struct worker_task *task, size_t input)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < task->worker->input_count; i++)
+	struct worker *worker = task->worker;
+	struct worker_input *read = input_of(task, input);
+	if (!kafka_in_at_end(worker->in, input, (int32_t)task->number)) {
+		read->ended_ms = TIME_NONE;
+		return true;
+	}
+	int64_t time_ms = task->task->max_ms;
+	if (read->ended_ms == TIME_NONE)
+		read->ended_ms = time_ms;
+	bool is_known = time_ms == TIME_NONE || time_ms - read->ended_ms <= end_slack_ms(worker);
+	if (is_known || loop_now_ms() - read->asked_ms < END_KNOWN_MS)
+		return true;
+	if (!kafka_in_ask_end(worker->in, input, (int32_t)task->number))
+		return false;
+	read->ended_ms = time_ms;
+	read->asked_ms = loop_now_ms();
+	return true;
+}
+
+/* What was at its end may have got something new; what has a problem may be over it. One record says where
+ * it stands now: before that is known the others would go far beyond it, and what it has would be late.
+ * False: the others must wait. */
+static bool look_at_ended_inputs(struct worker_task *task, size_t *count)
+{
+	bool may_pass = true;
+	for (size_t i = 0; i < task->worker->input_count; i++) {
 		if (input_position_ms(task, i) == INT64_MAX) {
-			count += read_input(task, i, BATCH_RECORDS);
+			*count += read_input(task, i, 1);
 			log_problem(task, i);
 		}
-	return count;
+		may_pass &= may_pass_end(task, i);
+	}
+	return may_pass;
 }
 
 /* An input that has not begun is read by one record, to learn where it stands. */
@@ -161,7 +199,7 @@ static size_t read_task(struct worker_task *task)
 		is_drained[input] = count == 0;
 		log_problem(task, input);
 	}
-	return count + read_ended_inputs(task);
+	return count;
 }
 
 static int64_t task_position_ms(const struct worker_task *task)
@@ -210,6 +248,14 @@ static int64_t hindmost_position_ms(struct worker *worker)
 	return loop_now_ms() - worker->hindmost_since > PATIENCE_MS ? INT64_MAX : hindmost_ms;
 }
 
+static bool is_ahead(const struct worker_task *task, int64_t hindmost_ms)
+{
+	int64_t position_ms = task_position_ms(task);
+	if (position_ms == TIME_NONE || position_ms == INT64_MAX || hindmost_ms == INT64_MAX)
+		return false;
+	return hindmost_ms == TIME_NONE || position_ms - hindmost_ms > task_slack_ms(task->worker);
+}
+
 /* Tasks keep together in event time as the inputs of a task do: what one of them learns of an ad
  * the others need, and it must not come later than `lateness`. */
 size_t worker_read(struct worker *worker)
@@ -222,13 +268,9 @@ size_t worker_read(struct worker *worker)
 		struct worker_task *task = &worker->tasks[i];
 		if (task->state != TASK_READING)
 			continue;
-		int64_t position_ms = task_position_ms(task);
-		bool is_ahead = position_ms != TIME_NONE && position_ms != INT64_MAX &&
-				hindmost_ms != INT64_MAX &&
-				(hindmost_ms == TIME_NONE ||
-				 position_ms - hindmost_ms > task_slack_ms(worker));
-		worker->is_held_back |= is_ahead;
-		if (!is_ahead)
+		bool may_read = look_at_ended_inputs(task, &count) && !is_ahead(task, hindmost_ms);
+		worker->is_held_back |= !may_read;
+		if (may_read)
 			count += read_task(task);
 	}
 	return count;

@@ -38,7 +38,10 @@ struct worker_input {
 	struct input_gap gap;
 	int64_t caught_up; /* where the log ended when the task was taken over */
 	int64_t empty_since; /* loop time since which it gives nothing, though its log goes on; 0: it does */
+	int64_t ended_ms;  /* stream time until which its end is known to be one; TIME_NONE: it goes on */
+	int64_t asked_ms;  /* loop time at which the brokers were asked whether it is */
 	bool is_problem_logged;
+	struct activity_digest activity; /* of the same, before */
 	uint64_t told_count; /* events that NOTE_ACTIVITY has told of */
 };
 
@@ -65,6 +68,7 @@ struct worker_task {
 	int64_t restore_since_ms;  /* loop time */
 	int64_t restore_ms;        /* how long it took; -1 until it has ended */
 	int64_t covered_ms;        /* wall clock of the commit that was read back; TIME_NONE: there is none */
+	int64_t covered_time_ms;   /* its stream time: what ended before that by `lateness` was settled */
 	struct marks marks;        /* of what others forwarded */
 	int64_t looks[ARRIVAL_LOOK_COUNT]; /* what was known; the oldest at look_count modulo their number */
 	size_t look_count;
@@ -74,6 +78,7 @@ struct worker_task {
 	uint64_t commit_forward;   /* the same of what it forwarded */
 	bool is_commit_open;       /* pages are still being written to it */
 	bool is_committing;        /* given to the ledger */
+	size_t committing_bytes;   /* of that */
 	bool is_dirty;             /* has read something since the last commit was made */
 	bool is_told;              /* everything it knows has been said, since it began or was asked again */
 	bool is_caught_up;
@@ -85,6 +90,7 @@ struct worker_task {
 
 struct worker {
 	struct worker_options options;
+	struct own_config own;
 	pthread_t thread;
 	sem_t is_started;
 	struct loop *loop;
@@ -126,12 +132,13 @@ struct worker {
 	uint32_t pauses[HISTOGRAM_BIN_COUNT]; /* of turns, in us: how long worker_commit took */
 	int64_t longest_pause_us;
 	int64_t status_due_ms;     /* loop time, as this: */
-	int64_t pulse_due_ms;      /* when the numbers of its pulse are made again */
+	int64_t pulse_due_ms;      /* when the counts of its pulse are made again, and the bytes: */
+	int64_t memory_due_ms;
 };
 
 static inline const struct config *worker_config(const struct worker *worker)
 {
-	return worker->options.config;
+	return &worker->own.config;
 }
 
 static inline const char *worker_topic(const struct worker *worker, size_t input)
@@ -184,10 +191,15 @@ void worker_claimed(struct worker_task *task);
 uint64_t worker_count_events(const struct worker_task *task, size_t input);
 
 /* worker_state.c: from and to Redis. */
+/* Another commit.interval holds from now on. */
+void worker_change_interval(struct worker *worker);
 void worker_restore(struct worker_task *task);
 /* Makes a commit where one is due (or `is_last`), and gives it to the ledger once it may go. */
 void worker_commit(struct worker_task *task, bool is_last);
 bool worker_is_committed(const struct worker_task *task);
+
+/* worker_explain.c: answers the question that waits at the desk, if there is one. */
+void worker_answer(struct worker *worker);
 
 /* worker_status.c: says how the worker stands to the board, where it is time; and that it goes on. */
 void worker_say_status(struct worker *worker);

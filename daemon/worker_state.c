@@ -2,12 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/worker_private.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
+#include "daemon/task_meta.h"
 
 enum {
 	COMMIT_STEP_BYTES = 64 << 10, /* of pages written in one turn */
+	SETTLE_AT_ONCE = 8192, /* steps, in one turn before a commit */
 	PROGRESS_MS = 1000,           /* between two lines of a restore */
 };
 
@@ -64,7 +67,7 @@ static uint64_t next_term(uint64_t stored)
 	return stored < now ? now : stored + 1;
 }
 
-/* When this is, and of each input: the trace of what was read last, and what was skipped. */
+/* When this is, and of each input: the trace of what was read last, what was skipped, and what it brought. */
 static void put_traces(const struct worker_task *task, struct buffer *out)
 {
 	const struct worker *worker = task->worker;
@@ -78,6 +81,7 @@ static void put_traces(const struct worker_task *task, struct buffer *out)
 		buffer_put_unsigned(out, input->gap.offset_count);
 		buffer_put_signed(out, input->gap.from);
 		buffer_put_signed(out, input->gap.to);
+		activity_digest_put(&input->activity, out);
 	}
 }
 
@@ -92,10 +96,12 @@ static void get_traces(struct worker_task *task, struct reader *reader)
 		struct input_gap gap = {.offset_count = reader_unsigned(reader)};
 		gap.from = reader_signed(reader);
 		gap.to = reader_signed(reader);
+		struct activity_digest activity = activity_digest_get(reader);
 		if (!input)
 			continue;
 		input->trace = trace;
 		input->gap = gap;
+		input->activity = activity;
 	}
 }
 
@@ -107,16 +113,15 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	if (meta.len == 0)
 		return true;
 	struct reader reader = reader_of(meta);
-	uint64_t revision = reader_unsigned(&reader);
-	uint64_t term = reader_unsigned(&reader);
-	task->restore.partition_count = reader_unsigned(&reader);
-	task->restore.shuffle_mode = reader_unsigned(&reader);
+	struct task_meta head = task_meta_read(&reader);
+	task->restore.partition_count = head.partition_count;
+	task->restore.shuffle_mode = head.shuffle_mode;
 	get_traces(task, &reader);
 	worker_get_marks(task, &reader);
 	if (reader.failed)
 		return false;
-	task->term = next_term(term);
-	raise_revision(&task->worker->options.shared->revision, revision);
+	task->term = next_term(head.term);
+	raise_revision(&task->worker->options.shared->revision, head.revision);
 	struct slice page = {reader.at, (size_t)(reader.end - reader.at)};
 	return task_restore_page(task->task, "m", page);
 }
@@ -140,7 +145,9 @@ static void clear_task(struct worker_task *task)
 		task->inputs[i].offset = KAFKA_IN_BEGINNING;
 		task->inputs[i].trace = (struct kafka_trace){.offset = -1};
 		task->inputs[i].gap = (struct input_gap){0};
+		task->inputs[i].activity = (struct activity_digest){0};
 		task->inputs[i].empty_since = 0;
+		task->inputs[i].ended_ms = TIME_NONE;
 	}
 }
 
@@ -150,6 +157,7 @@ static void begin_restore(void *ctx, struct slice vector, struct slice meta, siz
 	clear_task(task);
 	task->restore = (struct restore_progress){.page_total = page_count, .said_ms = loop_now_ms()};
 	task->restore.is_foreign = !get_vector(task, vector) || !take_meta(task, meta);
+	CRASH_POINT(restore_begins);
 }
 
 static void restore_page(void *ctx, const char *name, struct slice bytes)
@@ -157,8 +165,10 @@ static void restore_page(void *ctx, const char *name, struct slice bytes)
 	struct worker_task *task = ctx;
 	struct restore_progress *restore = &task->restore;
 	restore->page_count++;
+	CRASH_POINT(restore_page);
 	restore->is_too_large |=
-		memory_is_full(task->worker->options.memory, memory_resident_bytes(), false);
+		memory_is_full(task->worker->options.memory,
+			       &(struct memory_use){.resident_bytes = memory_resident_bytes()}, false);
 	if (restore->is_foreign || restore->bad_page[0] || restore->is_too_large)
 		return;
 	if (!task_restore_page(task->task, name, bytes))
@@ -214,6 +224,9 @@ static void end_restore(void *ctx, enum ledger_result result, const char *error)
 	}
 	log_info("a task is read back", "task=%" PRIu32 " pages=%zu people=%zu", task->number,
 		 task->restore.page_count, people_count(task->task->people));
+	CRASH_POINT(restore_ends);
+	bool is_aligned = task->task->aligned_ms != TIME_NONE;
+	task->covered_time_ms = is_aligned ? task->task->aligned_ms : task->task->max_ms;
 	task->restore_ms = loop_now_ms() - task->restore_since_ms;
 	task->state = TASK_CLAIMING;
 	task->is_dirty = true;
@@ -243,10 +256,12 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 	if (name.data[0] == 'm') {
 		struct buffer meta = {0};
 		struct shared *shared = task->worker->options.shared;
-		buffer_put_unsigned(&meta, atomic_load_explicit(&shared->revision, memory_order_relaxed));
-		buffer_put_unsigned(&meta, task->term);
-		buffer_put_unsigned(&meta, shared->task_count);
-		buffer_put_unsigned(&meta, shuffle_mode(worker_config(task->worker)));
+		task_meta_put(&meta, &(struct task_meta){
+			.revision = atomic_load_explicit(&shared->revision, memory_order_relaxed),
+			.term = task->term,
+			.partition_count = shared->task_count,
+			.shuffle_mode = shuffle_mode(worker_config(task->worker)),
+		});
 		buffer_put(&meta, task->traces.data, task->traces.len);
 		buffer_put(&meta, bytes.data, bytes.len);
 		commit_set_meta(task->commit, buffer_slice(&meta));
@@ -262,6 +277,7 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 static void begin_commit(struct worker_task *task)
 {
 	struct buffer vector = {0};
+	CRASH_POINT(commit_begins);
 	task->commit = commit_create();
 	task->traces.len = 0;
 	put_traces(task, &task->traces);
@@ -281,9 +297,19 @@ static void end_commit(struct worker_task *task)
 {
 	const struct config *config = worker_config(task->worker);
 	task->is_commit_open = false;
+	CRASH_POINT(commit_copied);
 	int64_t paid_ms = (int64_t)task->commit->bytes * 1000 / config->commit.bandwidth_bytes_per_s;
 	int64_t wait_ms = paid_ms > config->commit.interval_ms ? paid_ms : config->commit.interval_ms;
 	task->commit_due_ms = loop_now_ms() + wait_ms;
+}
+
+/* What was put off for longer is not. */
+void worker_change_interval(struct worker *worker)
+{
+	int64_t due_ms = loop_now_ms() + worker_config(worker)->commit.interval_ms;
+	for (size_t i = 0; i < worker->options.task_count; i++)
+		if (worker->tasks[i].commit_due_ms > due_ms)
+			worker->tasks[i].commit_due_ms = due_ms;
 }
 
 static void tell_group(struct worker_task *task)
@@ -312,9 +338,11 @@ static void committed(void *ctx, enum ledger_result result, const char *error)
 		task->state = TASK_FAILED;
 		worker_fail(task->worker, EXIT_FAILED);
 	} else if (task->state == TASK_CLAIMING) {
+		CRASH_POINT(claim_committed);
 		worker_claimed(task);
 		task->is_dirty |= task_is_rewriting(task->task);
 	} else if (!task->is_dirty) {
+		CRASH_POINT(commit_told);
 		tell_group(task);
 		task->is_dirty = task_is_rewriting(task->task);
 	}
@@ -345,7 +373,8 @@ void worker_commit(struct worker_task *task, bool is_last)
 	if (!may_commit(task) || task->is_committing)
 		return;
 	is_last |= task->state == TASK_LEAVING;
-	if (!task->commit && task->is_dirty && (is_last || loop_now_ms() >= task->commit_due_ms))
+	bool is_due = !task->commit && task->is_dirty && (is_last || loop_now_ms() >= task->commit_due_ms);
+	if (is_due && (is_last || !task_prepare_commit(task->task, SETTLE_AT_ONCE)))
 		begin_commit(task);
 	if (task->is_commit_open && !task_step_commit(task->task, is_last ? SIZE_MAX / 2 : COMMIT_STEP_BYTES))
 		end_commit(task);
@@ -354,5 +383,6 @@ void worker_commit(struct worker_task *task, bool is_last)
 	struct commit *commit = task->commit;
 	task->commit = NULL;
 	task->is_committing = true;
+	task->committing_bytes = commit->bytes;
 	ledger_commit(task->ledger, commit, committed, task);
 }

@@ -84,11 +84,31 @@ static uint64_t count_behind(const struct worker_task *task)
 	return count;
 }
 
+/* A task that was let go has neither. */
+static void say_memory(struct worker *worker, struct pulse *pulse)
+{
+	uint64_t copied = 0, uncopied = 0;
+	for (size_t i = 0; i < worker->options.task_count; i++) {
+		const struct worker_task *task = &worker->tasks[i];
+		copied += (task->commit ? task->commit->bytes : 0) +
+			  (task->is_committing ? task->committing_bytes : 0);
+		uncopied += task->task ? task_unsaid_bytes(task->task) : 0;
+	}
+	atomic_store_explicit(&pulse->copied_bytes, copied, memory_order_relaxed);
+	atomic_store_explicit(&pulse->uncopied_bytes, uncopied, memory_order_relaxed);
+	atomic_store_explicit(&pulse->ahead_bytes, worker->in ? kafka_in_ahead_bytes(worker->in) : 0,
+			      memory_order_relaxed);
+}
+
 void worker_beat(struct worker *worker)
 {
 	struct pulse *pulse = &worker->options.shared->pulses[worker->options.number];
 	int64_t now_ms = loop_now_ms();
 	pulse_beat(pulse, now_ms);
+	if (now_ms >= worker->memory_due_ms) {
+		worker->memory_due_ms = now_ms + MEMORY_EVERY_MS;
+		say_memory(worker, pulse);
+	}
 	if (now_ms < worker->pulse_due_ms)
 		return;
 	worker->pulse_due_ms = now_ms + STATUS_EVERY_MS;

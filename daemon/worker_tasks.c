@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "daemon/crash_point.h"
 #include "daemon/worker_private.h"
 #include "daemon/commands.h"
 #include "daemon/log.h"
@@ -19,6 +20,7 @@ static struct task_duty *duty_of(const struct worker_task *task)
 static void take(struct worker_task *task)
 {
 	atomic_store(&duty_of(task)->is_held, true);
+	CRASH_POINT(task_taken);
 	task->ledger = ledger_open_task(task->worker->ledger, task->number);
 	worker_restore(task);
 }
@@ -39,6 +41,7 @@ void worker_let_go(struct worker_task *task)
 	task->state = TASK_ABSENT;
 	log_info("a task is let go", "task=%" PRIu32, task->number);
 	atomic_store(&duty_of(task)->is_held, false);
+	CRASH_POINT(task_let_go);
 }
 
 /* What was read is committed first; what was not read yet has nothing to be committed. */
@@ -48,6 +51,7 @@ static void leave(struct worker_task *task)
 		worker_let_go(task);
 		return;
 	}
+	CRASH_POINT(leave_begins);
 	task->state = TASK_LEAVING;
 	task->leave_by_ms = loop_now_ms() + LEAVE_MS;
 }
@@ -62,8 +66,10 @@ void worker_follow_group(struct worker *worker)
 		else if (!is_wanted && task->state >= TASK_RESTORING && task->state <= TASK_READING)
 			leave(task);
 		else if (task->state == TASK_LEAVING &&
-			 (worker_is_committed(task) || loop_now_ms() > task->leave_by_ms))
+			 (worker_is_committed(task) || loop_now_ms() > task->leave_by_ms)) {
+			CRASH_POINT(leave_committed);
 			worker_let_go(task);
+		}
 	}
 }
 
@@ -112,6 +118,7 @@ static bool begin_task(struct worker_task *task)
 		offsets[i] = task->inputs[i].offset;
 		traces[i] = task->inputs[i].trace;
 	}
+	CRASH_POINT(reading_begins);
 	if (!kafka_in_start_task(worker->in, (int32_t)task->number, offsets, traces, START_TIMEOUT_MS,
 				 &error)) {
 		log_warn("reading cannot begin yet", "why=%s", log_quoted(error.text).text);
@@ -124,6 +131,7 @@ static bool begin_task(struct worker_task *task)
 		task->inputs[i].told_count = worker_count_events(task, i);
 	for (size_t i = 0; i < worker->input_count; i++)
 		task->inputs[i].caught_up = ends[kafka_in_index(worker->in, i, (int32_t)task->number)];
+	CRASH_POINT(reading_begun);
 	task->state = TASK_READING;
 	task->is_told = false;
 	memset(worker->due_ms, 0, sizeof(worker->due_ms)); /* it says everything first */

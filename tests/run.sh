@@ -14,22 +14,42 @@ usage: sh tests/run.sh [--quick | --long] [NAME...]
     tsan   build-tsan/  clang, thread sanitizer: the threaded tests, 5 seeds
     fuzz   build-fuzz/  each fuzzer for 30 s
   --quick   only gcc
-  --long    LADDER_LONG=1: what takes too long for every day
+  --long    LADDER_LONG=1: what takes too long for every day: hours, see below
   NAME...   only the tests whose name matches one of these (ctest -R), only gcc
   The last line says how many passed, failed and were skipped. Exit code 1 if any failed.
   Environment: LADDER_SEEDS of the property test, in every stage; LADDER_FUZZ_SECONDS (30); JOBS (all
   processors); LADDER_KAFKA_LIBS (build/kafka-libs), the broker's jars; LADDER_KEEP=1 keeps what a test's
   servers wrote.
+  The long form of each test, beside what --long changes in every other one. The variable chooses another
+  number. With a NAME only that one runs, as in sh tests/run.sh --long crash_points.
+    test                      short                 long                     variable
+    kills                     6 kills               500                      LADDER_KILLS
+    instances                 3 rounds              84, of 6 moves each      LADDER_ROUNDS
+    sentinel                  one failover          and 20 swaps             LADDER_ROUNDS
+    slow_redis                840,000 events        4,000,000, 640 MiB       LADDER_EVENTS
+    crash_points              35 places, once each  20 times, random passes  LADDER_ROUNDS, LADDER_SEED
+    failing_calls             200 cases             all, about 14,000        LADDER_CASES, LADDER_SEED
+    failing_run               4 calls, 3            19 calls, 100            LADDER_ROUNDS, LADDER_SEED
+                              allocations           allocations
+    daemon/test_kafka_faults  36 faulty answers     all 69                   -
+    sim/simulate_1, _2        1,000 seeds each      100,000 each             LADDER_SIM_SEEDS
+    sim/simulate_shuffle      300 seeds             30,000                   LADDER_SIM_SHUFFLE_SEEDS
+    oracle/property           100 seeds             2,000                    LADDER_SEEDS
+    long/alert_scenarios      a few scenarios       all                      -
+    fuzz/*                    30 s each             1 hour                   LADDER_FUZZ_SECONDS
+  Only by hand, for as long as is wanted: tests/long/soak.py.
+  What the long forms showed last is in tests/RESULTS.md.
 END
 }
 
 quick=
 names=
+is_long=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help | -h) usage; exit 0 ;;
 	--quick) quick=1 ;;
-	--long) export LADDER_LONG=1 ;;
+	--long) is_long=1 ;;
 	-*) usage >&2; exit 2 ;;
 	*) names="$names${names:+|}$1"; quick=1 ;;
 	esac
@@ -44,6 +64,14 @@ export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_st
 export TSAN_OPTIONS=ignore_noninstrumented_modules=1:second_deadlock_stack=1
 export PATH="$PATH:/usr/lib/llvm-14/bin" # llvm-symbolizer: names the lines in the sanitizers' reports
 seeds=${LADDER_SEEDS:-}
+every_seeds=100
+if [ -n "$is_long" ]; then
+	export LADDER_LONG=1
+	export LADDER_SIM_SEEDS="${LADDER_SIM_SEEDS:-100000}"
+	export LADDER_SIM_SHUFFLE_SEEDS="${LADDER_SIM_SHUFFLE_SEEDS:-30000}"
+	export LADDER_FUZZ_SECONDS="${LADDER_FUZZ_SECONDS:-3600}"
+	every_seeds=2000
+fi
 
 header() {
 	printf '\n==== %s (%d s)\n' "$*" $(($(date +%s) - begin))
@@ -68,7 +96,8 @@ stage() {
 	rm -f "$report"
 	header "$name: building $tree with $compiler"
 	# $options is a list of words.
-	CC=$compiler cmake -S . -B "$tree" -DLADDER_WERROR=ON $options >/dev/null || return 0
+	CC=$compiler cmake -S . -B "$tree" -DLADDER_WERROR=ON -DLADDER_LONG="${is_long:-0}" \
+		$options >/dev/null || return 0
 	cmake --build "$tree" -j "$jobs" --target "$target" || return 0
 	header "$name: testing"
 	fixed_layout ctest --test-dir "$tree" -j "$jobs" --output-on-failure --output-junit "$report" \
@@ -78,7 +107,7 @@ stage() {
 header "looking for missing packages"
 sh tests/tools/install.sh
 
-export LADDER_SEEDS="${seeds:-100}"
+export LADDER_SEEDS="${seeds:-$every_seeds}"
 if [ -n "$names" ]; then
 	stage gcc build gcc all "" -R "$names"
 else
@@ -88,7 +117,7 @@ if [ -z "$quick" ]; then
 	LADDER_SEEDS=${seeds:-20}
 	stage asan build-asan clang-14 all -DLADDER_SANITIZE=address,undefined -L '^(unit|sanitize)$'
 	LADDER_SEEDS=${seeds:-5}
-	stage tsan build-tsan clang-14 all -DLADDER_SANITIZE=thread -L '^threads$'
+	stage tsan build-tsan clang-14 threaded -DLADDER_SANITIZE=thread -L '^threads$'
 	stage fuzz build-fuzz clang-14 fuzzers \
 		'-DLADDER_SANITIZE=address,undefined -DLADDER_FUZZ=ON' -L '^fuzz$'
 fi

@@ -8,17 +8,14 @@ void buffer_destroy(struct buffer *buffer)
 	*buffer = (struct buffer){0};
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t len)
+void buffer_grow(struct buffer *buffer, size_t len)
 {
-	if (buffer->capacity - buffer->len < len) {
-		size_t capacity = buffer->capacity ? 2 * buffer->capacity : 256;
-		while (capacity - buffer->len < len)
-			capacity *= 2;
-		buffer->data = realloc(buffer->data, capacity);
-		CHECK(buffer->data);
-		buffer->capacity = capacity;
-	}
-	return buffer->len ? buffer->data + buffer->len : buffer->data;
+	size_t capacity = buffer->capacity ? 2 * buffer->capacity : 256;
+	while (capacity - buffer->len < len)
+		capacity *= 2;
+	buffer->data = realloc(buffer->data, capacity);
+	CHECK(buffer->data);
+	buffer->capacity = capacity;
 }
 
 void buffer_put(struct buffer *buffer, const void *data, size_t len)
@@ -30,17 +27,14 @@ void buffer_put(struct buffer *buffer, const void *data, size_t len)
 
 void buffer_put_unsigned(struct buffer *buffer, uint64_t number)
 {
-	char *out = buffer_reserve(buffer, 10);
-	size_t len = 0;
-	for (; number >= 0x80; number >>= 7)
-		out[len++] = (char)(number | 0x80);
-	out[len++] = (char)number;
-	buffer->len += len;
+	char *out = buffer_reserve(buffer, NUMBER_BYTES_MAX);
+	buffer->len += (size_t)(number_put(out, number) - out);
 }
 
 void buffer_put_signed(struct buffer *buffer, int64_t number)
 {
-	buffer_put_unsigned(buffer, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+	char *out = buffer_reserve(buffer, NUMBER_BYTES_MAX);
+	buffer->len += (size_t)(number_put_signed(out, number) - out);
 }
 
 void buffer_put_text(struct buffer *buffer, struct slice text)
@@ -49,7 +43,7 @@ void buffer_put_text(struct buffer *buffer, struct slice text)
 	buffer_put(buffer, text.data, text.len);
 }
 
-uint64_t reader_unsigned(struct reader *reader)
+uint64_t reader_long_unsigned(struct reader *reader)
 {
 	uint64_t number = 0;
 	for (unsigned shift = 0; !reader->failed && shift < 64; shift += 7) {
@@ -62,12 +56,6 @@ uint64_t reader_unsigned(struct reader *reader)
 	}
 	reader->failed = true;
 	return 0;
-}
-
-int64_t reader_signed(struct reader *reader)
-{
-	uint64_t number = reader_unsigned(reader);
-	return (int64_t)(number >> 1 ^ -(number & 1));
 }
 
 struct slice reader_bytes(struct reader *reader, size_t len)

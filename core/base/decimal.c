@@ -177,37 +177,65 @@ bool decimal_parse_count(struct slice text, int64_t *count)
 	return *count <= COUNT_MAX;
 }
 
-static size_t format_digits(uint64_t value, unsigned min_digits, char *out)
+size_t decimal_put_digits(uint64_t value, unsigned min_digits, char *out)
 {
-	char text[20];
-	size_t len = 0;
-	for (; value > 0 || len < min_digits; value /= 10)
-		text[len++] = (char)('0' + value % 10);
-	for (size_t i = 0; i < len; i++)
-		out[i] = text[len - 1 - i];
-	return len;
+	unsigned count = 1;
+	for (uint64_t rest = value; rest >= 10; rest /= 10)
+		count++;
+	count = count < min_digits ? min_digits : count;
+	for (unsigned i = count; i > 0; i--, value /= 10)
+		out[i - 1] = (char)('0' + value % 10);
+	return count;
+}
+
+/* With the sign, which is only there where the whole number is below 0. */
+static size_t format_whole(bool is_negative, uint64_t size, char *out)
+{
+	*out = '-';
+	return is_negative + decimal_put_digits(size, 1, out + is_negative);
+}
+
+static uint64_t size_of(int64_t number)
+{
+	return number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+}
+
+size_t decimal_format_integer(int64_t number, char out[DECIMAL_TEXT_BYTES])
+{
+	return format_whole(number < 0, size_of(number), out);
 }
 
 size_t decimal_format_micros(int64_t micros, char out[DECIMAL_TEXT_BYTES])
 {
-	uint64_t size = micros < 0 ? 0 - (uint64_t)micros : (uint64_t)micros;
-	size_t len = 0;
-	if (micros < 0)
-		out[len++] = '-';
-	len += format_digits(size / MICROS_PER_UNIT, 1, out + len);
-	if (size % MICROS_PER_UNIT == 0)
+	uint64_t size = size_of(micros), fraction = size % MICROS_PER_UNIT;
+	size_t len = format_whole(micros < 0, size / MICROS_PER_UNIT, out);
+	if (fraction == 0)
 		return len;
-	out[len++] = '.';
-	len += format_digits(size % MICROS_PER_UNIT, MICRO_DIGITS, out + len);
+	out[len] = '.';
+	len += 1 + decimal_put_digits(fraction, MICRO_DIGITS, out + len + 1);
 	while (out[len - 1] == '0')
 		len--;
 	return len;
 }
 
+/* As decimal_divide, of a product that int64 holds. */
+static int64_t divide_short(int64_t product, int64_t denominator)
+{
+	int64_t quotient = product / denominator;
+	if (2 * size_of(product % denominator) >= (uint64_t)denominator)
+		quotient += product < 0 ? -1 : 1;
+	return quotient;
+}
+
 bool decimal_divide(int64_t numerator, int64_t denominator, int64_t scale, int64_t *out)
 {
+	int64_t short_product;
 	if (denominator == 0)
 		return false;
+	if (denominator > 0 && !__builtin_mul_overflow(numerator, scale, &short_product)) {
+		*out = divide_short(short_product, denominator);
+		return true;
+	}
 	__int128 product = (__int128)numerator * scale;
 	__int128 quotient = product / denominator;
 	__int128 rest = product % denominator;

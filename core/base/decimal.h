@@ -8,7 +8,7 @@
 #include "core/base/check.h"
 #include "core/base/slice.h"
 
-enum { DECIMAL_TEXT_BYTES = 24 }; /* room that decimal_format_micros needs */
+enum { DECIMAL_TEXT_BYTES = 24 }; /* room that decimal_format_micros and decimal_format_integer need */
 
 /* A number's parts: 0.d1d2d3... times 10^magnitude, where d1 is the digit at `lead`. */
 struct decimal {
@@ -33,8 +33,12 @@ must_check bool decimal_parse_micros(struct slice text, int64_t *micros);
 /* The whole text as an integer from 0 (also written -0) to 2^53. False for all else. */
 must_check bool decimal_parse_count(struct slice text, int64_t *count);
 
+/* Digits, zeros in front where there are fewer than min_digits. No NUL; returns the length, at most 20. */
+size_t decimal_put_digits(uint64_t value, unsigned min_digits, char *out);
+
 /* Without trailing zeros or point: 25.19685, 3200, -1.5, 0. Writes no NUL, returns the length. */
 size_t decimal_format_micros(int64_t micros, char out[DECIMAL_TEXT_BYTES]);
+size_t decimal_format_integer(int64_t number, char out[DECIMAL_TEXT_BYTES]);
 
 /* numerator * scale / denominator, rounded. False if the denominator is 0 or the result leaves int64;
  * the product of numerator and scale may leave it. */

@@ -3,17 +3,6 @@
 #include "core/base/decimal.h"
 #include "core/base/rfc3339.h"
 
-void json_put_literal(struct buffer *out, const char *text)
-{
-	buffer_put(out, text, strlen(text));
-}
-
-void json_put_char(struct buffer *out, char c)
-{
-	*buffer_reserve(out, 1) = c;
-	out->len++;
-}
-
 void json_put_time(struct buffer *out, int64_t time_ms)
 {
 	char text[TIME_TEXT_BYTES];
@@ -23,20 +12,18 @@ void json_put_time(struct buffer *out, int64_t time_ms)
 
 void json_put_integer(struct buffer *out, int64_t number)
 {
-	char digits[24];
-	size_t at = sizeof(digits);
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-	do
-		digits[--at] = (char)('0' + rest % 10);
-	while ((rest /= 10) != 0);
-	if (number < 0)
-		digits[--at] = '-';
-	buffer_put(out, digits + at, sizeof(digits) - at);
+	if (number >= 0 && number < 10)
+		json_put_char(out, (char)('0' + number));
+	else
+		out->len += decimal_format_integer(number, buffer_reserve(out, DECIMAL_TEXT_BYTES));
 }
 
 void json_put_micros(struct buffer *out, int64_t micros)
 {
-	out->len += decimal_format_micros(micros, buffer_reserve(out, DECIMAL_TEXT_BYTES));
+	if (micros == 0)
+		json_put_char(out, '0');
+	else
+		out->len += decimal_format_micros(micros, buffer_reserve(out, DECIMAL_TEXT_BYTES));
 }
 
 static void put_escaped(struct buffer *out, unsigned char c)
@@ -55,15 +42,49 @@ static void put_escaped(struct buffer *out, unsigned char c)
 	}
 }
 
+static bool is_escaped(unsigned char c)
+{
+	return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* Whether any of eight bytes is below `limit`, which is at most 128. */
+static uint64_t any_below(uint64_t bytes, uint64_t limit)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	return (bytes - ones * limit) & ~bytes & ones * 128;
+}
+
+static bool is_any_escaped(uint64_t bytes)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	return any_below(bytes, 0x20) | any_below(bytes ^ ones * '"', 1) | any_below(bytes ^ ones * '\\', 1);
+}
+
+/* Up to the first that is escaped. */
+static const char *copy_plain(const char *p, const char *end, char *to)
+{
+	uint64_t bytes;
+	for (; end - p >= (ptrdiff_t)sizeof(bytes); p += sizeof(bytes), to += sizeof(bytes)) {
+		memcpy(&bytes, p, sizeof(bytes));
+		if (is_any_escaped(bytes))
+			break;
+		memcpy(to, &bytes, sizeof(bytes));
+	}
+	while (p < end && !is_escaped((unsigned char)*p))
+		*to++ = *p++;
+	return p;
+}
+
 void json_put_string(struct buffer *out, struct slice text)
 {
+	const char *p = text.data, *end = text.data + text.len;
 	json_put_char(out, '"');
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-		if (c < 0x20 || c == '"' || c == '\\')
-			put_escaped(out, c);
-		else
-			json_put_char(out, (char)c);
+	while (p < end) {
+		const char *stop = copy_plain(p, end, buffer_reserve(out, (size_t)(end - p)));
+		out->len += (size_t)(stop - p);
+		p = stop;
+		if (p < end)
+			put_escaped(out, (unsigned char)*p++);
 	}
 	json_put_char(out, '"');
 }

@@ -5,8 +5,19 @@
 #include "core/base/buffer.h"
 
 /* As it stands, not escaped. */
-void json_put_literal(struct buffer *out, const char *text);
-void json_put_char(struct buffer *out, char c);
+static inline void json_put_literal(struct buffer *out, const char *text)
+{
+	size_t len = strlen(text);
+	if (len)
+		memcpy(buffer_reserve(out, len), text, len);
+	out->len += len;
+}
+
+static inline void json_put_char(struct buffer *out, char c)
+{
+	*buffer_reserve(out, 1) = c;
+	out->len++;
+}
 
 void json_put_integer(struct buffer *out, int64_t number);
 void json_put_micros(struct buffer *out, int64_t micros); /* 25.19685 */

@@ -119,9 +119,8 @@ static void *take_large(struct pool *pool, size_t size)
 	return piece;
 }
 
-void *pool_take(struct pool *pool, size_t len)
+static void *take(struct pool *pool, size_t size)
 {
-	size_t size = pool_size_of(len);
 	pool->used_bytes += size;
 	if (size > LARGE_MAX)
 		return take_large(pool, size);
@@ -140,9 +139,8 @@ void *pool_take(struct pool *pool, size_t len)
 	return piece;
 }
 
-void pool_give(struct pool *pool, void *piece, size_t len)
+static void give(struct pool *pool, void *piece, size_t size)
 {
-	size_t size = pool_size_of(len);
 	pool->used_bytes -= size;
 	if (size <= LARGE_MAX) {
 		put_free(pool, piece, size);
@@ -150,4 +148,25 @@ void pool_give(struct pool *pool, void *piece, size_t len)
 	}
 	pool->large_bytes -= size;
 	free(piece);
+}
+
+void *pool_take(struct pool *pool, size_t len)
+{
+	return take(pool, pool_size_of(len));
+}
+
+void pool_give(struct pool *pool, void *piece, size_t len)
+{
+	give(pool, piece, pool_size_of(len));
+}
+
+void *pool_resize(struct pool *pool, void *piece, size_t len_before, size_t len)
+{
+	size_t size_before = pool_size_of(len_before), size = pool_size_of(len);
+	if (size == size_before)
+		return piece;
+	void *moved = take(pool, size);
+	memcpy(moved, piece, len_before < len ? len_before : len);
+	give(pool, piece, size_before);
+	return moved;
 }

@@ -19,7 +19,11 @@ void pool_destroy(struct pool *pool);
 void *pool_take(struct pool *pool, size_t len);
 void pool_give(struct pool *pool, void *piece, size_t len);
 
-/* What pool_take(len) really holds: a blob may grow to it in place. */
+/* A piece of `len` bytes in place of one of `len_before`, with what was in it as far as that fits; the same
+ * one where the size stays. */
+void *pool_resize(struct pool *pool, void *piece, size_t len_before, size_t len);
+
+/* What pool_take(len) really holds. */
 size_t pool_size_of(size_t len);
 
 /* Bytes taken and not given back, as pool_size_of counts them; and all that the pool holds. */

@@ -1,6 +1,7 @@
 #include "core/base/rfc3339.h"
 
 #include "core/base/civil.h"
+#include "core/base/decimal.h"
 
 enum {
 	SECOND_MS = 1000,
@@ -121,13 +122,7 @@ bool time_parse(struct slice text, int64_t *time_ms)
 
 static char *put_digits(char *p, uint64_t value, unsigned min_digits)
 {
-	unsigned count = 1;
-	for (uint64_t rest = value / 10; rest > 0; rest /= 10)
-		count++;
-	count = count < min_digits ? min_digits : count;
-	for (unsigned i = count; i > 0; i--, value /= 10)
-		p[i - 1] = (char)('0' + value % 10);
-	return p + count;
+	return p + decimal_put_digits(value, min_digits, p);
 }
 
 static char *put_date(char *p, int64_t days)

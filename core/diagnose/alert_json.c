@@ -25,15 +25,19 @@ static const char *level_of(const struct alert_text *text)
 	return text->subject ? level_name(text->subject->level) : "input";
 }
 
-void alert_put_key(const struct alert_text *text, struct buffer *out)
+uint64_t alert_fingerprint(const struct alert_text *text)
 {
-	static const char hex[] = "0123456789abcdef";
 	uint64_t hash = UINT64_C(14695981039346656037);
 	hash = hash_on(hash, slice_from(alert_rows[text->alert].name));
 	hash = hash_on(hash, slice_from(level_of(text)));
-	hash = hash_on(hash, id_of(text));
+	return hash_on(hash, id_of(text));
+}
+
+void alert_put_key(uint64_t fingerprint, struct buffer *out)
+{
+	static const char hex[] = "0123456789abcdef";
 	for (int shift = 60; shift >= 0; shift -= 4)
-		json_put_char(out, hex[hash >> shift & 15]);
+		json_put_char(out, hex[fingerprint >> shift & 15]);
 }
 
 /* ---- Pieces ---- */

@@ -28,7 +28,8 @@ struct alert_text {
 	uint64_t revision;
 };
 
-void alert_put_key(const struct alert_text *text, struct buffer *out);
+uint64_t alert_fingerprint(const struct alert_text *text);
+void alert_put_key(uint64_t fingerprint, struct buffer *out);
 void alert_put_json(const struct alert_text *text, struct slice key, struct buffer *out);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/base/check.h"
 #include "core/diagnose/alert_json.h"
+#include "core/diagnose/said_before.h"
 #include "core/model/step.h"
 
 enum { MINUTE_MS = 60000, ENDS_AFTER_MS = 5 * MINUTE_MS, SILENCE_SHARE = 20, LINGER_MS = 60 * MINUTE_MS };
@@ -34,6 +35,8 @@ struct alerts {
 	uint64_t revision;
 	int64_t silent_from_ms; /* the last silence of any input */
 	int64_t silent_to_ms;   /* TIME_NONE: there never was one */
+	struct said_before before;
+	int64_t before_until_ms; /* so long somebody may go on from it; TIME_NONE: no round has been since */
 	/* of the round */
 	int64_t now_ms;
 	alert_sink *sink;
@@ -45,7 +48,7 @@ struct alerts *alerts_create(const struct options *options)
 	struct alerts *alerts = calloc(1, sizeof(*alerts));
 	CHECK(alerts);
 	alerts->options = options;
-	alerts->silent_to_ms = TIME_NONE;
+	alerts->silent_to_ms = alerts->before_until_ms = TIME_NONE;
 	return alerts;
 }
 
@@ -71,6 +74,7 @@ void alerts_destroy(struct alerts *alerts)
 		return;
 	state_list_destroy(&alerts->of_subjects);
 	state_list_destroy(&alerts->of_inputs);
+	said_before_clear(&alerts->before);
 	free(alerts);
 }
 
@@ -101,7 +105,7 @@ static void say(struct alerts *alerts, struct alert_state *state, struct alert_t
 	text->revision = ++alerts->revision;
 	said->key.len = said->value.len = 0;
 	said->said_ms = alerts->now_ms;
-	alert_put_key(text, &said->key);
+	alert_put_key(alert_fingerprint(text), &said->key);
 	alert_put_json(text, buffer_slice(&said->key), &said->value);
 	alerts->sink(alerts->sink_ctx, &(struct alert_message){text->alert, saying, buffer_slice(&said->key),
 							       buffer_slice(&said->value)});
@@ -125,6 +129,79 @@ static void say_again(struct alerts *alerts, struct alert_state *state, struct a
 {
 	if (alerts->now_ms - state->said->said_ms >= MINUTE_MS)
 		say(alerts, state, text, ALERT_FIRES_STILL);
+}
+
+/* ---- What was said before ---- */
+
+/* Of a silence that is over it is not said when it ended: `keep` before. */
+static void recall_silence(struct alerts *alerts, const struct alert_record *record)
+{
+	const int64_t minutes = alert_rows[record->alert].limit_micros / 1000000;
+	int64_t after_ms = record->is_resolved ? alerts->options->alerts.keep_ms : ENDS_AFTER_MS;
+	int64_t to_ms = record->ends_ms - after_ms;
+	if (alerts->silent_to_ms != TIME_NONE && to_ms <= alerts->silent_to_ms)
+		return;
+	alerts->silent_from_ms = record->starts_ms - minutes * MINUTE_MS;
+	alerts->silent_to_ms = to_ms;
+}
+
+void alerts_recall(struct alerts *alerts, struct slice value)
+{
+	const struct alert_record *record = said_before_put(&alerts->before, value);
+	if (!record)
+		return;
+	alerts->before_until_ms = TIME_NONE;
+	if (alerts->revision < record->revision)
+		alerts->revision = record->revision;
+	if (record->alert == ALERT_SOURCE_SILENT)
+		recall_silence(alerts, record);
+}
+
+static void take_up(struct alerts *alerts, struct alert_state *state, const struct alert_text *text)
+{
+	if (!alerts->before.count || state->since_ms != TIME_NONE)
+		return;
+	struct said_record *before = said_before_find(&alerts->before, alert_fingerprint(text));
+	if (!before || before->is_taken || before->record.starts_ms > alerts->now_ms)
+		return;
+	before->is_taken = true;
+	if (before->record.is_resolved) {
+		state->resolved_ms = before->record.ends_ms;
+		return;
+	}
+	state->since_ms = before->record.starts_ms;
+	state->held_ms = alerts->now_ms;
+	state->said = calloc(1, sizeof(*state->said));
+	CHECK(state->said);
+	state->said->said_ms = before->record.ends_ms - ENDS_AFTER_MS;
+	alert_put_key(before->record.fingerprint, &state->said->key);
+	buffer_put(&state->said->value, before->value.data, before->value.len);
+}
+
+/* What nobody has gone on from for `keep`: its subject is gone. */
+static void resolve_before(struct alerts *alerts)
+{
+	if (!alerts->before.count)
+		return;
+	if (alerts->before_until_ms == TIME_NONE)
+		alerts->before_until_ms = alerts->now_ms + alerts->options->alerts.keep_ms;
+	if (alerts->now_ms < alerts->before_until_ms)
+		return;
+	struct buffer key = {0}, value = {0};
+	for (size_t i = 0; i < alerts->before.count; i++) {
+		const struct said_record *before = &alerts->before.records[i];
+		if (before->is_taken || before->record.is_resolved)
+			continue;
+		key.len = value.len = 0;
+		alert_put_key(before->record.fingerprint, &key);
+		alert_put_resolved(before->value, alerts->now_ms, ++alerts->revision, &value);
+		const struct alert_message message = {before->record.alert, ALERT_RESOLVED,
+						      buffer_slice(&key), buffer_slice(&value)};
+		alerts->sink(alerts->sink_ctx, &message);
+	}
+	buffer_destroy(&key);
+	buffer_destroy(&value);
+	said_before_clear(&alerts->before);
 }
 
 /* ---- One alert ---- */
@@ -174,7 +251,9 @@ static void judge_inputs(struct alerts *alerts, const struct alert_round *round)
 				alerts->silent_from_ms = from_ms;
 			alerts->silent_to_ms = alerts->now_ms;
 		}
-		go_on(alerts, state_at(&alerts->of_inputs, i), &text);
+		struct alert_state *state = state_at(&alerts->of_inputs, i);
+		take_up(alerts, state, &text);
+		go_on(alerts, state, &text);
 	}
 }
 
@@ -212,6 +291,7 @@ static void judge_alert(struct alerts *alerts, const struct subject *subject, en
 	struct finding finding =
 		condition_find(&alerts->options->diagnosis, alert, subject, alerts->now_ms);
 	struct alert_text text = {.alert = alert, .subject = subject, .finding = &finding};
+	take_up(alerts, state, &text);
 	if (is_below_firing && state->said)
 		resolve(alerts, state, &text);
 	else if (is_below_firing)
@@ -238,6 +318,7 @@ void alerts_evaluate(struct alerts *alerts, const struct alert_round *round, ale
 		alerts->revision = round->revision_floor;
 	judge_inputs(alerts, round);
 	round->each(round->each_ctx, round->now_ms, judge_subject, alerts);
+	resolve_before(alerts);
 }
 
 static void each_said(const struct state_list *list, bool is_input, alert_sink *sink, void *ctx)

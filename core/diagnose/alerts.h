@@ -18,11 +18,13 @@
  * resolves it if nobody says it again. Its key is its fingerprint; revisions grow with all that is said.
  *
  * Time is an argument: the same rounds say the same, whenever they are made. A round a minute of T is meant;
- * more often does no harm. What fires is not kept across a restart: it fires again after `for`.
+ * more often does no harm. What was said before a restart is taken up by alerts_recall: what fired goes on
+ * firing since then, and is resolved if it does not hold for `keep`, or nobody knows its subject so long.
  * One thread. Aborts where memory is missing. */
 #ifndef LADDER_DIAGNOSE_ALERTS_H
 #define LADDER_DIAGNOSE_ALERTS_H
 
+#include "core/model/activity.h"
 #include "core/model/alert.h"
 #include "core/model/options.h"
 
@@ -52,6 +54,10 @@ struct alert_round {
 	each_subject *each;
 	void *each_ctx;
 };
+
+/* A text that was said by whoever judged before, as it stands in the topic; what is none is passed over.
+ * Before the first round. */
+void alerts_recall(struct alerts *alerts, struct slice value);
 
 /* Judges everybody, and says what begins, goes on and ends. */
 void alerts_evaluate(struct alerts *alerts, const struct alert_round *round, alert_sink *sink, void *ctx);

@@ -146,7 +146,7 @@ static void find_unanswered(const struct subject *subject, double limit, int64_t
 	finding->observed = measure_rate(0, subject->unanswered_count);
 	int64_t opened = subject->spans[ALERT_SPAN_HOUR].observed[NUMBER_conversations];
 	bool are_many = (double)subject->unanswered_count >= limit;
-	finding->lasts = are_many && opened > 0;
+	finding->lasts = (are_many || subject->is_unanswered_least) && opened > 0;
 	finding->holds = are_many && (double)opened >= limit &&
 			 now_ms - subject->unanswered_since_ms >= ANSWER_MINUTES * MINUTE_MS;
 }

@@ -19,7 +19,8 @@
  *   UNPROFITABLE  upper bound of cost per conversation < the median ad's; lower bound of that per qualified,
  *                 or per customer, > limit * the median ad's; not of accounts
  *   UNANSWERED    unanswered_count >= limit, the first of them at least 15 minutes ago, and as many
- *                 conversations in the span; it lasts until something is sent or nobody came in the span
+ *                 conversations in the span; it lasts until something is sent or nobody came in the span,
+ *                 also where, after a restart, fewer of them are known
  *   SILENT        at least 1,440 events in the 24 hours up to the last one, none for limit minutes, and none
  *                 for so long that the chance to leave out every minute is below one in a million, by the
  *                 lower bound of the share of minutes with events in the hour up to the last one: so bursts
@@ -29,6 +30,7 @@
 #ifndef LADDER_DIAGNOSE_CONDITIONS_H
 #define LADDER_DIAGNOSE_CONDITIONS_H
 
+#include "core/model/activity.h"
 #include "core/model/alert.h"
 #include "core/model/options.h"
 

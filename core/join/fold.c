@@ -8,18 +8,36 @@ struct fold {
 	struct ladder *ladder;
 	const struct fact *fact;
 	struct step_list *out;
+	struct fold_reason *reason; /* NULL: nobody asks */
 };
+
+static void say(const struct fold *fold, enum fold_rule rule, uint32_t ad, int64_t of_ms)
+{
+	if (fold->reason)
+		*fold->reason = (struct fold_reason){rule, ad, of_ms};
+}
+
+static void say_organic(const struct fold *fold)
+{
+	say(fold, FOLD_ORGANIC, fold->fact->organic, TIME_NONE);
+}
+
+static void say_referral(const struct fold *fold)
+{
+	say(fold, FOLD_REFERRAL, fold->fact->ad, TIME_NONE);
+}
 
 static void push(const struct fold *fold, uint32_t series, unsigned slot, int64_t time_ms, int64_t delta)
 {
-	if (fold->out)
-		step_list_push(fold->out, &(struct step){
-						  .time_ms = time_ms,
-						  .before_ms = TIME_NONE,
-						  .delta = delta,
-						  .series = series,
-						  .slot = (uint16_t)slot,
-					  });
+	struct step_list *out = fold->out;
+	if (out)
+		out->steps[out->count++] = (struct step){
+			.time_ms = time_ms,
+			.before_ms = TIME_NONE,
+			.delta = delta,
+			.series = series,
+			.slot = (uint16_t)slot,
+		};
 }
 
 /* Counts at the fact's own time, and on basis cohort at `opened_ms` if the counter is one that moves. */
@@ -86,12 +104,14 @@ static bool is_attributable(const struct fold *fold, int64_t touch_ms)
 	return fold->fact->time_ms - touch_ms <= fold->options->attribution_ms;
 }
 
+/* The two below say what they find. */
 static uint32_t latest_touch(const struct fold *fold)
 {
 	const struct ladder_fixed *fixed = &fold->ladder->fixed;
-	return fixed->touch_ms != TIME_NONE && is_attributable(fold, fixed->touch_ms)
-	       ? fixed->touch_ad
-	       : SERIES_NONE;
+	if (fixed->touch_ms == TIME_NONE || !is_attributable(fold, fixed->touch_ms))
+		return SERIES_NONE;
+	say(fold, FOLD_TOUCH, fixed->touch_ad, fixed->touch_ms);
+	return fixed->touch_ad;
 }
 
 static const struct touch *touch_of_click(const struct fold *fold)
@@ -102,7 +122,10 @@ static const struct touch *touch_of_click(const struct fold *fold)
 static uint32_t attributed_click(const struct fold *fold)
 {
 	const struct touch *touch = touch_of_click(fold);
-	return touch && is_attributable(fold, touch->time_ms) ? touch->ad : SERIES_NONE;
+	if (!touch || !is_attributable(fold, touch->time_ms))
+		return SERIES_NONE;
+	say(fold, FOLD_CLICK_ID, touch->ad, touch->time_ms);
+	return touch->ad;
 }
 
 static void touch(struct ladder *ladder, const struct fact *fact)
@@ -115,6 +138,7 @@ static void touch(struct ladder *ladder, const struct fact *fact)
 
 static void fold_click(const struct fold *fold)
 {
+	say_referral(fold);
 	count_here(fold, fold->fact->ad, COUNTER_clicks);
 	if (fold->fact->money_micros)
 		count(fold, fold->fact->ad, COUNTER_click_cost, 0, fold->fact->money_micros);
@@ -124,6 +148,10 @@ static void fold_click(const struct fold *fold)
 static void fold_open(const struct fold *fold)
 {
 	uint32_t ad = fold->fact->ad;
+	if (ad == SERIES_NONE)
+		say_organic(fold);
+	else
+		say_referral(fold);
 	if (ad == SERIES_NONE)
 		ad = attributed_click(fold);
 	if (ad == SERIES_NONE)
@@ -144,6 +172,10 @@ static uint32_t match_touch_or_ongoing(const struct fold *fold, enum counter *ma
 		return touched;
 	}
 	*match = open ? COUNTER_match_ongoing : COUNTER_match_organic;
+	if (open)
+		say(fold, FOLD_ONGOING, open->ad, open->last_in_ms);
+	else
+		say_organic(fold);
 	return open ? open->ad : fold->fact->organic;
 }
 
@@ -151,6 +183,7 @@ static uint32_t match_touch_or_ongoing(const struct fold *fold, enum counter *ma
 static uint32_t match_message(const struct fold *fold, enum counter *match)
 {
 	*match = COUNTER_match_referral;
+	say_referral(fold);
 	if (fold->fact->ad != SERIES_NONE)
 		return fold->fact->ad;
 	*match = COUNTER_match_click_id;
@@ -181,7 +214,7 @@ static void count_people(const struct fold *fold, uint32_t ad)
 			    other->last_in_ms > step.before_ms)
 				step.before_ms = other->last_in_ms;
 		}
-		step_list_push(fold->out, &step);
+		fold->out->steps[fold->out->count++] = step;
 	}
 }
 
@@ -319,9 +352,11 @@ static void fold_message_out(const struct fold *fold)
 	const struct fact *fact = fold->fact;
 	struct conversation *conversation = ongoing(fold);
 	if (!conversation) {
+		say_organic(fold);
 		count_here(fold, fact->organic, COUNTER_messages_out);
 		return;
 	}
+	say(fold, FOLD_ONGOING, conversation->ad, conversation->last_in_ms);
 	count_here(fold, conversation->ad, COUNTER_messages_out);
 	if (fact->is_auto)
 		count_here(fold, conversation->ad, COUNTER_auto_out);
@@ -343,8 +378,10 @@ static bool is_in_outcome_window(const struct fold *fold, const struct conversat
 	       fold->fact->time_ms - conversation->last_in_ms <= fold->options->outcome_window_ms;
 }
 
+/* Says what it finds. */
 static struct conversation *find_outcome_conversation(const struct fold *fold)
 {
+	say_referral(fold);
 	struct conversation *named = fold->fact->ad == SERIES_NONE
 				     ? NULL
 				     : conversation_at(fold, fold->fact->ad);
@@ -352,10 +389,17 @@ static struct conversation *find_outcome_conversation(const struct fold *fold)
 		return named;
 	const struct touch *click = touch_of_click(fold);
 	struct conversation *clicked = click ? conversation_at(fold, click->ad) : NULL;
-	if (is_in_outcome_window(fold, clicked))
+	if (is_in_outcome_window(fold, clicked)) {
+		say(fold, FOLD_CLICK_ID, clicked->ad, click->time_ms);
 		return clicked;
+	}
 	struct conversation *last = conversation_number(fold, fold->ladder->fixed.opened_last);
-	return is_in_outcome_window(fold, last) ? last : NULL;
+	if (!is_in_outcome_window(fold, last)) {
+		say_organic(fold);
+		return NULL;
+	}
+	say(fold, FOLD_OPENED_LAST, last->ad, last->opened_ms);
+	return last;
 }
 
 static enum counter audit_category(const struct conversation *conversation)
@@ -478,10 +522,12 @@ static void fold_outcome(const struct fold *fold)
 	}
 }
 
-void fold_event(const struct fold_context *ctx, struct ladder *ladder, const struct fact *fact,
-		struct step_list *out)
+void fold_event_reason(const struct fold_context *ctx, struct ladder *ladder, const struct fact *fact,
+		       struct step_list *out, struct fold_reason *reason)
 {
-	const struct fold fold = {ctx->options, ctx->series, ladder, fact, out};
+	const struct fold fold = {ctx->options, ctx->series, ladder, fact, out, reason};
+	if (out)
+		step_list_reserve(out); /* no event makes more steps */
 	if (!ladder_is_empty(ladder) && fact->time_ms - ladder->fixed.last_ms > ctx->options->retention_ms)
 		ladder_reset(ladder);
 	switch ((enum fact_rank)fact->rank) {
@@ -502,6 +548,13 @@ void fold_event(const struct fold_context *ctx, struct ladder *ladder, const str
 		break;
 	}
 	ladder->fixed.last_ms = fact->time_ms;
+	CHECK(!out || out->count <= out->capacity);
+}
+
+void fold_event(const struct fold_context *ctx, struct ladder *ladder, const struct fact *fact,
+		struct step_list *out)
+{
+	fold_event_reason(ctx, ladder, fact, out, NULL);
 }
 
 void fold_late_touch(struct ladder *ladder, const struct fact *fact)

@@ -38,12 +38,30 @@ static void belong_to_account(struct join *join, uint32_t ad, struct slice accou
 	join->series->series[ad].zone = zone;
 }
 
+static bool is_ad(const struct join *join, uint32_t ad, struct slice id)
+{
+	if (ad >= join->series->count)
+		return false;
+	const struct series *series = &join->series->series[ad];
+	return series->level == LEVEL_AD && slice_equal(series->id, id);
+}
+
+static uint32_t *remembered_ad(struct join *join, struct slice id)
+{
+	uint64_t end = 0;
+	if (id.len >= sizeof(end))
+		memcpy(&end, id.data + id.len - sizeof(end), sizeof(end));
+	return &join->ads[end * UINT64_C(0x9e3779b97f4a7c15) >> (64 - AD_MEMORY_BITS)];
+}
+
 uint32_t join_intern_ad(struct join *join, struct slice id)
 {
-	uint32_t ad = series_intern(join->series, LEVEL_AD, id, false);
-	if (join->series->series[ad].parents[LEVEL_ACCOUNT] == SERIES_NONE)
-		belong_to_account(join, ad, join->options->default_account);
-	return ad;
+	uint32_t *remembered = remembered_ad(join, id);
+	if (!is_ad(join, *remembered, id))
+		*remembered = series_intern(join->series, LEVEL_AD, id, false);
+	if (join->series->series[*remembered].parents[LEVEL_ACCOUNT] == SERIES_NONE)
+		belong_to_account(join, *remembered, join->options->default_account);
+	return *remembered;
 }
 
 static uint32_t intern_organic(struct join *join, struct slice account)
@@ -110,9 +128,10 @@ static enum kind kind_of_message(const struct join *join, const struct event *ev
 	return !event->is_media && event->word_count < join->options->min_words ? KIND_SHORT : KIND_STARTED;
 }
 
-static struct fact fact_of(struct join *join, const struct event *event, uint32_t ad, struct key128 click)
+static void make_fact(struct join *join, const struct event *event, uint32_t ad, struct key128 click,
+		      struct fact *fact)
 {
-	struct fact fact = {
+	*fact = (struct fact){
 		.time_ms = event->ts_ms,
 		.money_micros = event->money_micros,
 		.click = short_click(click),
@@ -123,17 +142,18 @@ static struct fact fact_of(struct join *join, const struct event *event, uint32_
 		.is_by_click = event->user.len == 0,
 	};
 	if (event->type == EVENT_MESSAGE) {
-		fact.is_auto = event->is_auto;
-		fact.kind = event->direction == DIRECTION_IN ? kind_of_message(join, event) : 0;
+		fact->is_auto = event->is_auto;
+		fact->kind = event->direction == DIRECTION_IN ? kind_of_message(join, event) : 0;
 	} else if (event->type == EVENT_OUTCOME) {
-		fact.stage = event->stage;
+		fact->stage = event->stage;
 	}
-	return fact;
 }
 
 struct fact join_fact(struct join *join, const struct event *event, uint32_t ad)
 {
-	return fact_of(join, event, ad, join_click_key(join, event->click_id));
+	struct fact fact;
+	make_fact(join, event, ad, join_click_key(join, event->click_id), &fact);
+	return fact;
 }
 
 void join_prepare(struct join *join, const struct event *event, uint32_t ad, int64_t safe_ms,
@@ -142,7 +162,7 @@ void join_prepare(struct join *join, const struct event *event, uint32_t ad, int
 	bool has_user = event->user.len != 0;
 	prepared->click = join_click_key(join, event->click_id);
 	prepared->user = has_user ? join_user_key(join, event->user) : (struct key128){0, 0};
-	prepared->fact = fact_of(join, event, ad, prepared->click);
+	make_fact(join, event, ad, prepared->click, &prepared->fact);
 	prepared->id = event->id;
 	prepared->tie = has_user && event->click_id.len ? claim_tie(event->user) : 0;
 	prepared->safe_ms = safe_ms;
@@ -161,17 +181,19 @@ void join_prefetch(const struct join *join, const struct join_event *event)
 		people_prefetch(join->people, event->click);
 }
 
-void join_prefetch_blobs(const struct join *join, const struct join_event *event)
+void join_prefetch_blobs(const struct join *join, struct join_event *event)
 {
-	if (has_user(event))
-		people_prefetch_blob(join->people, event->user);
+	event->likely = NULL;
 	if (event->fact.click)
-		people_prefetch_blob(join->people, event->click);
+		event->likely = people_prefetch_blob(join->people, event->click);
+	if (has_user(event))
+		event->likely = people_prefetch_blob(join->people, event->user);
 }
 
-void join_prefetch_ends(const struct join *join, const struct join_event *event)
+void join_prefetch_ends(const struct join_event *event)
 {
-	people_prefetch_end(join->people, has_user(event) ? event->user : event->click);
+	if (event->likely)
+		people_prefetch_rest(event->likely);
 }
 
 static struct fold_context fold_context(const struct join *join)

@@ -36,6 +36,7 @@ struct join_event {
 	uint32_t tie;        /* claim_tie, of an event with both */
 	uint32_t home;       /* the click's task, where claims go abroad */
 	int64_t safe_ms;     /* facts before it need not be kept in tails: no event older than it will come */
+	const struct blob_header *likely; /* whose blob may grow: between the last steps of the prefetch */
 };
 
 /* A pseudo-ad that was asked for lately: mostly it is asked for again. */
@@ -45,6 +46,9 @@ struct organic_memory {
 	size_t account_len; /* 0: none */
 	uint32_t series;
 };
+
+/* Ads that were asked for lately, by the end of their ids. */
+enum { AD_MEMORY_BITS = 8, AD_MEMORY_COUNT = 1 << AD_MEMORY_BITS };
 
 struct abroad;
 
@@ -62,6 +66,7 @@ struct join {
 	struct step_list after;
 	struct buffer blob;
 	struct organic_memory organic[ORGANIC_MEMORY_COUNT];
+	uint32_t ads[AD_MEMORY_COUNT]; /* series; any at first */
 	struct abroad *abroad; /* borrowed; NULL: every click has its events and claimants in this task */
 };
 
@@ -89,10 +94,11 @@ struct fact join_fact(struct join *join, const struct event *event, uint32_t ad)
 void join_prepare(struct join *join, const struct event *event, uint32_t ad, int64_t safe_ms,
 		  struct join_event *prepared);
 
-/* Asks for what join_take will read, in three steps with time between them: see people_prefetch. */
+/* Asks for what join_take will read, in three steps with time between them: see people_prefetch. Nothing is
+ * taken between the last two. */
 void join_prefetch(const struct join *join, const struct join_event *event);
-void join_prefetch_blobs(const struct join *join, const struct join_event *event);
-void join_prefetch_ends(const struct join *join, const struct join_event *event);
+void join_prefetch_blobs(const struct join *join, struct join_event *event);
+void join_prefetch_ends(const struct join_event *event);
 
 /* Takes one event in. Steps are appended to `out`. */
 enum join_class join_take(struct join *join, const struct join_event *event, struct step_list *out);

@@ -97,30 +97,12 @@ struct subject {
 	struct median_costs medians;   /* of its account */
 	int64_t unanswered_count;      /* conversations opened since the last message out */
 	int64_t unanswered_since_ms;   /* of the first of them */
+	bool is_unanswered_least;      /* since before this was seen: there may be more of them */
 };
 
 typedef void subject_sink(void *ctx, const struct subject *subject);
 
 /* Calls for everybody there is, parents first. */
 typedef void each_subject(void *ctx, int64_t now_ms, subject_sink *sink, void *sink_ctx);
-
-/* ---- What the inputs carried ---- */
-
-enum { ACTIVITY_MINUTES = 24 * 60 };
-
-/* How many events an input brought in each of the last 24 hours' minutes of stream time. Starts as zeros with
- * minute 0; one thread. */
-struct input_activity {
-	struct slice name;
-	int64_t minute;  /* the last one with an event, since 1970; 0: never */
-	uint32_t counts[ACTIVITY_MINUTES]; /* by minute modulo their number, up to `minute` */
-};
-
-/* The input brought events when stream time was there. */
-void input_activity_note(struct input_activity *activity, int64_t now_ms, uint32_t count);
-
-/* The events of the 24 hours up to the last one, and the minutes with any of the 60 up to it. */
-uint64_t input_activity_count(const struct input_activity *activity);
-unsigned input_activity_busy_minutes(const struct input_activity *activity);
 
 #endif

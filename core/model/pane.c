@@ -2,12 +2,7 @@
 
 #include <stdlib.h>
 
-struct pane *pane_create(void)
-{
-	struct pane *pane = calloc(1, sizeof(*pane));
-	CHECK(pane);
-	return pane;
-}
+enum { NEW_BINS_MAX = 128 };
 
 void pane_clear(struct pane *pane)
 {
@@ -15,29 +10,17 @@ void pane_clear(struct pane *pane)
 	*pane = (struct pane){0};
 }
 
-void pane_destroy(struct pane *pane)
+/* The first bin at a place or behind it whose slot is not below. Without a branch: which half it is in cannot
+ * be foretold. */
+static size_t find_bin(const struct pane *pane, size_t from, unsigned slot)
 {
-	if (pane)
-		free(pane->bins);
-	free(pane);
-}
-
-/* Sums wrap, so that what was added can be taken back exactly whatever came between. */
-static int64_t add(int64_t sum, int64_t delta)
-{
-	return (int64_t)((uint64_t)sum + (uint64_t)delta);
-}
-
-/* The first bin whose slot is not below. Without a branch: which half it is in cannot be foretold. */
-static size_t find_bin(const struct pane *pane, unsigned slot)
-{
-	const struct bin *first = pane->bins;
-	for (size_t count = pane->bin_count; count > 0;) {
+	size_t first = from;
+	for (size_t count = pane->bin_count - from; count > 0;) {
 		size_t half = (count + 1) / 2;
-		first += first[half - 1].slot < slot ? half : 0;
+		first += pane->bins[first + half - 1].slot < slot ? half : 0;
 		count -= half;
 	}
-	return (size_t)(first - pane->bins);
+	return first;
 }
 
 static void reserve_bins(struct pane *pane, size_t count)
@@ -52,108 +35,95 @@ static void reserve_bins(struct pane *pane, size_t count)
 	pane->bin_capacity = (uint32_t)capacity;
 }
 
-static void add_bin(struct pane *pane, unsigned slot, int64_t delta)
-{
-	bool is_last = pane->bin_count == 0 || pane->bins[pane->bin_count - 1].slot < slot;
-	size_t at = is_last ? pane->bin_count : find_bin(pane, slot);
-	bool is_there = !is_last && pane->bins[at].slot == slot;
-	if (is_there && pane->bins[at].count + delta != 0) {
-		pane->bins[at].count += delta;
-		return;
-	}
-	if (is_there) {
-		pane->bin_count--;
-		memmove(&pane->bins[at], &pane->bins[at + 1], (pane->bin_count - at) * sizeof(*pane->bins));
-		return;
-	}
-	reserve_bins(pane, (size_t)pane->bin_count + 1);
-	struct bin *rest = &pane->bins[at];
-	memmove(rest + 1, rest, (pane->bin_count - at) * sizeof(*rest));
-	pane->bin_count++;
-	*rest = (struct bin){delta, (uint16_t)slot};
-}
-
-static uint32_t count_new_bins(const struct pane *pane, const struct pane *other)
-{
-	uint32_t count = other->bin_count;
-	for (uint32_t i = 0, j = 0; i < pane->bin_count && j < other->bin_count;) {
-		unsigned here = pane->bins[i].slot, there = other->bins[j].slot;
-		count -= here == there;
-		i += here <= there;
-		j += there <= here;
-	}
-	return count;
-}
-
 static void drop_zero_bins(struct pane *pane)
 {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < pane->bin_count; i++)
-		if (pane->bins[i].count != 0)
+		if (pane->bins[i].sum != 0)
 			pane->bins[kept++] = pane->bins[i];
 	pane->bin_count = kept;
 }
 
-/* Both are sorted: merged from the end, where there is room. */
-static void merge_bins(struct pane *pane, const struct pane *other, int64_t sign)
+/* Sums of bins that a pane lacks, and before which of its bins each belongs. */
+struct new_bins {
+	size_t count;
+	struct {
+		uint32_t at;
+		struct slot_sum bin;
+	} bins[NEW_BINS_MAX];
+};
+
+/* From the end, so that nothing is written over that is still to be moved. */
+static void insert_bins(struct pane *pane, const struct new_bins *new)
 {
-	uint32_t i = pane->bin_count, j = other->bin_count;
-	uint32_t at = i + count_new_bins(pane, other);
-	bool is_any_zero = false;
-	reserve_bins(pane, at);
-	pane->bin_count = at;
-	while (j > 0) {
-		struct bin bin = {sign * other->bins[j - 1].count, other->bins[j - 1].slot};
-		if (i > 0 && pane->bins[i - 1].slot > bin.slot) {
-			pane->bins[--at] = pane->bins[--i];
+	size_t end = pane->bin_count;
+	reserve_bins(pane, end + new->count);
+	pane->bin_count += (uint32_t)new->count;
+	for (size_t left = new->count; left > 0; left--) {
+		for (size_t at = new->bins[left - 1].at; end > at; end--)
+			pane->bins[end - 1 + left] = pane->bins[end - 1];
+		pane->bins[end - 1 + left] = new->bins[left - 1].bin;
+	}
+}
+
+/* At most NEW_BINS_MAX. */
+static void add_bins(struct pane *pane, const struct slot_sum *bins, size_t count, int64_t sign)
+{
+	const size_t few = 4; /* so many times fewer are searched for */
+	bool is_few = count * few < pane->bin_count, has_zero = false;
+	struct new_bins new;
+	new.count = 0;
+	for (size_t i = 0, at = 0; i < count; i++) {
+		unsigned slot = bins[i].slot;
+		if (is_few)
+			at = find_bin(pane, at, slot);
+		while (!is_few && at < pane->bin_count && pane->bins[at].slot < slot)
+			at++;
+		if (at < pane->bin_count && pane->bins[at].slot == slot) {
+			pane->bins[at].sum += sign * bins[i].sum;
+			has_zero |= pane->bins[at].sum == 0;
 			continue;
 		}
-		if (i > 0 && pane->bins[i - 1].slot == bin.slot)
-			bin.count += pane->bins[--i].count;
-		is_any_zero |= bin.count == 0;
-		pane->bins[--at] = bin;
-		j--;
+		new.bins[new.count].at = (uint32_t)at;
+		new.bins[new.count++].bin = (struct slot_sum){sign * bins[i].sum, (uint16_t)slot};
 	}
-	if (is_any_zero)
+	if (new.count)
+		insert_bins(pane, &new);
+	if (has_zero)
 		drop_zero_bins(pane);
 }
 
-static void add_bins(struct pane *pane, const struct pane *other, int64_t sign)
+void pane_add_bin(struct pane *pane, unsigned slot, int64_t delta)
 {
-	const uint32_t few = 8; /* so many times fewer are searched for one by one */
-	if (other->bin_count * few > pane->bin_count) {
-		merge_bins(pane, other, sign);
+	CHECK(slot >= SLOT_COUNT && slot < SLOT_WROTE);
+	if (delta == 0)
+		return;
+	const struct slot_sum bin = {delta, (uint16_t)slot};
+	if (pane->bin_count > 0 && pane->bins[pane->bin_count - 1].slot >= slot) {
+		add_bins(pane, &bin, 1, 1);
 		return;
 	}
-	for (uint32_t i = 0; i < other->bin_count; i++)
-		add_bin(pane, other->bins[i].slot, sign * other->bins[i].count);
+	reserve_bins(pane, (size_t)pane->bin_count + 1);
+	pane->bins[pane->bin_count++] = bin;
 }
 
-void pane_add(struct pane *pane, unsigned slot, int64_t delta)
+void pane_add_sums(struct pane *pane, const struct slot_sum *sums, size_t count, int64_t sign)
 {
-	CHECK(slot < SLOT_WROTE);
-	if (slot < SLOT_COUNT)
-		pane->sums[slot] = add(pane->sums[slot], delta);
-	else if (delta)
-		add_bin(pane, slot, delta);
+	size_t i = 0;
+	CHECK(count == 0 || sums[count - 1].slot < SLOT_WROTE);
+	for (; i < count && sums[i].slot < SLOT_COUNT; i++)
+		pane_add(pane, sums[i].slot, (int64_t)((uint64_t)sums[i].sum * (uint64_t)sign));
+	for (size_t some; i < count; i += some) {
+		some = count - i < NEW_BINS_MAX ? count - i : NEW_BINS_MAX;
+		add_bins(pane, sums + i, some, sign);
+	}
 }
 
 void pane_add_pane(struct pane *pane, const struct pane *other, int64_t sign)
 {
-	const uint64_t mask = sign < 0 ? UINT64_MAX : 0; /* -x is ~x + 1 */
-	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
-		pane->sums[slot] = add(pane->sums[slot],
-				       (int64_t)(((uint64_t)other->sums[slot] ^ mask) - mask));
-	add_bins(pane, other, sign);
-}
-
-void pane_assign(struct pane *pane, const struct pane *other)
-{
-	memcpy(pane->sums, other->sums, sizeof(pane->sums));
-	reserve_bins(pane, other->bin_count);
-	pane->bin_count = other->bin_count;
-	if (other->bin_count)
-		memcpy(pane->bins, other->bins, other->bin_count * sizeof(*other->bins));
+	for (unsigned slot = pane_used(other, 0); slot < SLOT_COUNT; slot = pane_used(other, slot + 1))
+		pane_add(pane, slot, (int64_t)((uint64_t)other->sums[slot] * (uint64_t)sign));
+	pane_add_sums(pane, other->bins, other->bin_count, sign);
 }
 
 bool pane_is_zero(const struct pane *pane)
@@ -169,7 +139,7 @@ bool pane_equal(const struct pane *a, const struct pane *b)
 	if (a->bin_count != b->bin_count || memcmp(a->sums, b->sums, sizeof(a->sums)) != 0)
 		return false;
 	for (uint32_t i = 0; i < a->bin_count; i++)
-		if (a->bins[i].slot != b->bins[i].slot || a->bins[i].count != b->bins[i].count)
+		if (a->bins[i].slot != b->bins[i].slot || a->bins[i].sum != b->bins[i].sum)
 			return false;
 	return true;
 }
@@ -178,36 +148,33 @@ int64_t pane_quantile_ms(const struct pane *pane, enum histogram_kind kind, enum
 			 unsigned percent)
 {
 	unsigned first = slot_of_bin(kind, basis, 0);
-	size_t begin = find_bin(pane, first);
-	size_t end = find_bin(pane, first + HISTOGRAM_BIN_COUNT);
+	size_t begin = find_bin(pane, 0, first);
+	size_t end = find_bin(pane, 0, first + HISTOGRAM_BIN_COUNT);
 	int64_t total = 0;
 	for (size_t i = begin; i < end; i++)
-		total += pane->bins[i].count;
+		total += pane->bins[i].sum;
 	if (total <= 0)
 		return -1;
 	int64_t rank = (total * percent + 99) / 100;
 	size_t at = begin;
-	for (int64_t seen = pane->bins[at].count; seen < rank; seen += pane->bins[at].count)
+	for (int64_t seen = pane->bins[at].sum; seen < rank; seen += pane->bins[at].sum)
 		at++;
 	return histogram_value_ms(pane->bins[at].slot - first);
 }
 
 void pane_encode(const struct pane *pane, struct buffer *out)
 {
-	unsigned count = 0;
-	for (unsigned slot = 0; slot < SLOT_COUNT; slot++)
+	size_t count = pane->bin_count;
+	for (unsigned slot = pane_used(pane, 0); slot < SLOT_COUNT; slot = pane_used(pane, slot + 1))
 		count += pane->sums[slot] != 0;
-	buffer_put_unsigned(out, count + pane->bin_count);
-	for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-		if (pane->sums[slot] == 0)
-			continue;
-		buffer_put_unsigned(out, slot);
-		buffer_put_signed(out, pane->sums[slot]);
-	}
-	for (uint32_t i = 0; i < pane->bin_count; i++) {
-		buffer_put_unsigned(out, pane->bins[i].slot);
-		buffer_put_signed(out, pane->bins[i].count);
-	}
+	char *begin = buffer_reserve(out, (1 + 2 * count) * NUMBER_BYTES_MAX);
+	char *end = number_put(begin, count);
+	for (unsigned slot = pane_used(pane, 0); slot < SLOT_COUNT; slot = pane_used(pane, slot + 1))
+		if (pane->sums[slot] != 0)
+			end = number_put_signed(number_put(end, slot), pane->sums[slot]);
+	for (uint32_t i = 0; i < pane->bin_count; i++)
+		end = number_put_signed(number_put(end, pane->bins[i].slot), pane->bins[i].sum);
+	out->len += (size_t)(end - begin);
 }
 
 void pane_decode(struct pane *pane, struct reader *reader)

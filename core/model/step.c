@@ -26,7 +26,7 @@ void step_list_destroy(struct step_list *list)
 
 void step_list_grow(struct step_list *list)
 {
-	list->capacity = list->capacity ? 2 * list->capacity : 64;
+	list->capacity = list->capacity ? 2 * list->capacity : STEP_LIST_ROOM;
 	list->steps = realloc(list->steps, list->capacity * sizeof(*list->steps));
 	CHECK(list->steps);
 }
@@ -86,9 +86,39 @@ void step_list_sum(struct step_list *list)
 	drop_zeros(list);
 }
 
+static bool is_same_step(const struct step *a, const struct step *b)
+{
+	return a->delta == b->delta && step_compare(a, b) == 0;
+}
+
+/* Mostly the two say the same for long stretches, in the same order: what meets its like falls out. */
+static void drop_alike(struct step_list *after, struct step_list *before)
+{
+	enum { LOOK_AHEAD = 4 };
+	size_t after_kept = 0, before_kept = 0, at = 0;
+	for (size_t i = 0; i < before->count; i++) {
+		const struct step *taken = &before->steps[i];
+		size_t end = at + LOOK_AHEAD < after->count ? at + LOOK_AHEAD : after->count, met = at;
+		while (met < end && !is_same_step(&after->steps[met], taken))
+			met++;
+		if (met == end) {
+			before->steps[before_kept++] = *taken;
+			continue;
+		}
+		while (at < met)
+			after->steps[after_kept++] = after->steps[at++];
+		at++;
+	}
+	while (at < after->count)
+		after->steps[after_kept++] = after->steps[at++];
+	after->count = after_kept;
+	before->count = before_kept;
+}
+
 void step_list_subtract(struct step_list *after, struct step_list *before)
 {
 	enum { FEW = 256 };
+	drop_alike(after, before);
 	if (after->count * before->count <= FEW) {
 		subtract_few(after, before);
 	} else {

@@ -83,7 +83,15 @@ struct step_list {
 };
 
 void step_list_destroy(struct step_list *list);
-void step_list_grow(struct step_list *list);
+void step_list_grow(struct step_list *list); /* by STEP_LIST_ROOM at least */
+
+/* Room for so many more. */
+enum { STEP_LIST_ROOM = 64 };
+static inline void step_list_reserve(struct step_list *list)
+{
+	if (list->capacity - list->count < STEP_LIST_ROOM)
+		step_list_grow(list);
+}
 
 static inline void step_list_push(struct step_list *list, const struct step *step)
 {

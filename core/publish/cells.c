@@ -17,7 +17,7 @@ void cell_destroy(struct cell *cell)
 	if (!cell)
 		return;
 	for (size_t i = 0; i < cell->part_count; i++)
-		pane_destroy(cell->parts[i].pane);
+		free(cell->parts[i].sums);
 	free(cell->parts);
 	pane_clear(&cell->sums);
 	free(cell);

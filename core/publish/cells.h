@@ -8,6 +8,7 @@
 
 #include "core/base/zone.h"
 #include "core/publish/merger.h"
+#include "core/state/thin.h"
 
 enum span_kind { SPAN_WINDOW, SPAN_HOUR, SPAN_DAY };
 
@@ -21,7 +22,7 @@ struct span {
 struct part {
 	uint32_t task;
 	int64_t people;
-	struct pane *pane; /* NULL above ads */
+	struct thin *sums; /* NULL above ads */
 };
 
 struct cell {
@@ -35,6 +36,7 @@ struct cell {
 	size_t part_count;
 	uint16_t out_tick;              /* when its rows were out last, in the ticks of its list */
 	bool is_waiting;                /* stands in a list of waiting cells */
+	bool is_left;                   /* merger_leave_frozen: no row of it goes out any more */
 	bool is_published[BASIS_COUNT]; /* the last row out held something */
 	bool is_settled[BASIS_COUNT];   /* the last row out said so */
 };

@@ -34,14 +34,15 @@ void merger_destroy(struct merger *merger)
 
 /* The numbers that travel from an ad's cell to the cells above it. */
 struct difference {
-	struct pane pane;
+	const struct slot_sum *sums;
+	size_t count;
 	int64_t amounts[AMOUNT_COUNT];
 };
 
 static void cell_add(struct merger *merger, struct cell *cell, const struct difference *difference,
 		     int64_t sign)
 {
-	pane_add_pane(&cell->sums, &difference->pane, sign);
+	pane_add_sums(&cell->sums, difference->sums, difference->count, sign);
 	for (int i = 0; i < AMOUNT_COUNT; i++)
 		cell->amounts[i] = wrap_add(cell->amounts[i], difference->amounts[i], sign);
 	cell_wait(merger, cell);
@@ -228,7 +229,8 @@ static void move_cell(struct merger *merger, struct cell *cell, void *ctx)
 	const struct move *move = ctx;
 	if (span_is_frozen(merger, &cell->span))
 		return;
-	struct difference difference = {.pane = cell->sums};
+	struct slot_sum sums[SLOT_WROTE];
+	struct difference difference = {sums, thin_subtract(&cell->sums, NULL, sums), {0}};
 	memcpy(difference.amounts, cell->amounts, sizeof(difference.amounts));
 	struct span span = cell->span;
 	cell_add(merger, cell_at(merger, move->parent, &span), &difference, move->sign);
@@ -249,7 +251,7 @@ static void empty_days(struct merger *merger, uint32_t ad)
 		if (span_is_frozen(merger, &cell->span))
 			continue;
 		for (size_t j = 0; j < cell->part_count; j++)
-			pane_destroy(cell->parts[j].pane);
+			free(cell->parts[j].sums);
 		cell->part_count = 0;
 		pane_clear(&cell->sums);
 		cell->people = 0;
@@ -380,21 +382,12 @@ static void put_part(struct merger *merger, uint32_t task, uint32_t entity, cons
 		return;
 	if (merger->is_published_expected)
 		expect_rows_above(merger, entity, span);
-	if (!part->pane) {
-		part->pane = pane_create();
-		pane_assign(part->pane, pane);
-		if (!pane_is_zero(pane))
-			add_to_ad_and_parents(merger, entity, span, &(struct difference){.pane = *pane});
+	struct slot_sum sums[SLOT_WROTE];
+	size_t count = thin_subtract(pane, part->sums, sums);
+	if (count == 0)
 		return;
-	}
-	struct difference difference = {0};
-	pane_assign(&difference.pane, pane);
-	pane_add_pane(&difference.pane, part->pane, -1);
-	if (!pane_is_zero(&difference.pane)) {
-		pane_assign(part->pane, pane);
-		add_to_ad_and_parents(merger, entity, span, &difference);
-	}
-	pane_clear(&difference.pane);
+	part->sums = thin_add(part->sums, sums, count);
+	add_to_ad_and_parents(merger, entity, span, &(struct difference){.sums = sums, .count = count});
 }
 
 static uint32_t intern(struct merger *merger, struct entity_ref ref)
@@ -433,7 +426,7 @@ static void drop_part(struct merger *merger, struct cell *cell, void *ctx)
 			continue;
 		struct pane zero = {0};
 		struct span span = cell->span;
-		put_part(merger, task, cell->entity, &span, cell->parts[i].pane ? &zero : NULL, 0);
+		put_part(merger, task, cell->entity, &span, cell->parts[i].sums ? &zero : NULL, 0);
 		return;
 	}
 }
@@ -516,6 +509,18 @@ void merger_freeze(struct merger *merger, int64_t now_ms)
 {
 	if (now_ms > merger->frozen_at_ms)
 		merger->frozen_at_ms = now_ms;
+}
+
+static void leave_frozen(struct merger *merger, struct cell *cell, void *ctx)
+{
+	(void)ctx;
+	cell->is_left |= span_is_frozen(merger, &cell->span);
+}
+
+void merger_leave_frozen(struct merger *merger)
+{
+	for (uint32_t i = 0; i < merger->entity_count; i++)
+		entity_each_cell(merger, i, leave_frozen, NULL);
 }
 
 void merger_expect_published(struct merger *merger, bool is_expected)

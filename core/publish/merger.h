@@ -71,6 +71,10 @@ void merger_advance(struct merger *merger, int64_t now_ms);
  * he knew in time; never where every order of events shall give the same. */
 void merger_freeze(struct merger *merger, int64_t now_ms);
 
+/* Before every task has spoken to a new merger: of hours and days frozen by now it may know only what
+ * some of them said. No rows of them go out: those of the merger before it stand in the topic. */
+void merger_leave_frozen(struct merger *merger);
+
 /* Drops history that is frozen, a while longer so, and published: its last row stays in the topic. */
 void merger_forget(struct merger *merger);
 

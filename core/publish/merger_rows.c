@@ -88,6 +88,8 @@ static bool publish_cell(struct merger *merger, struct cell *cell, merger_row_si
 			 size_t *count)
 {
 	struct judgement said[BASIS_COUNT] = {0};
+	if (cell->is_left)
+		return true;
 	norms_prepare(merger, cell);
 	for (enum basis basis = 0; basis < BASIS_COUNT; basis++) {
 		struct row row = make_row(merger, cell, basis);
@@ -324,8 +326,7 @@ static bool cell_is_sum_of_parts(const struct cell *cell, bool has_panes)
 	int64_t people = 0;
 	for (size_t i = 0; i < cell->part_count; i++) {
 		people += cell->parts[i].people;
-		if (cell->parts[i].pane)
-			pane_add_pane(&sum, cell->parts[i].pane, 1);
+		thin_add_to_pane(cell->parts[i].sums, &sum, 1);
 	}
 	bool is_sum = people == cell->people && (!has_panes || pane_equal(&sum, &cell->sums));
 	pane_clear(&sum);

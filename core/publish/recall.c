@@ -1,28 +1,21 @@
 #include "core/publish/recall.h"
 
+#include "core/base/json_find.h"
 #include "core/base/rfc3339.h"
 #include "core/publish/cells.h"
-
-static bool read_number(struct slice value, const char *member, int64_t *number)
-{
-	const char *end = value.data + value.len;
-	const char *at = memmem(value.data, value.len, member, strlen(member));
-	if (!at || (at += strlen(member)) == end || (unsigned char)(*at - '0') > 9)
-		return false;
-	for (*number = 0; at < end && (unsigned char)(*at - '0') <= 9; at++)
-		if (__builtin_mul_overflow(*number, 10, number) ||
-		    __builtin_add_overflow(*number, *at - '0', number))
-			return false;
-	return true;
-}
+#include "core/publish/row_connect.h"
+#include "core/publish/row_scope.h"
 
 bool recall_read(struct slice key, struct slice value, struct recalled *recalled)
 {
+	struct slice digits;
 	int64_t revision;
+	value = row_of_record(value);
 	recalled->key = key;
-	if (!value.data || !key.data || !read_number(value, "\"from_ms\":", &recalled->from_ms) ||
-	    !read_number(value, "\"to_ms\":", &recalled->to_ms) ||
-	    !read_number(value, "\"revision\":", &revision))
+	if (!value.data || !key.data ||
+	    !json_find_number(value, "\"from_ms\":", &digits, &recalled->from_ms) ||
+	    !json_find_number(value, "\"to_ms\":", &digits, &recalled->to_ms) ||
+	    !json_find_number(value, "\"revision\":", &digits, &revision))
 		return false;
 	recalled->revision = (uint64_t)revision;
 	return recalled->from_ms < recalled->to_ms && recalled->to_ms <= TIME_MAX_MS;
@@ -32,50 +25,6 @@ void merger_note_revision(struct merger *merger, uint64_t revision)
 {
 	if (revision > merger->revision)
 		merger->revision = revision;
-}
-
-/* The next part of a key; the last is what is left. */
-static struct slice take_part(struct slice *key)
-{
-	const char *slash = key->len ? memchr(key->data, '/', key->len) : NULL;
-	struct slice part = {key->data, slash ? (size_t)(slash - key->data) : key->len};
-	size_t taken = slash ? part.len + 1 : part.len;
-	*key = (struct slice){key->data + taken, key->len - taken};
-	return part;
-}
-
-static void unescape_id(struct slice id, struct buffer *out)
-{
-	for (size_t i = 0; i < id.len; i++) {
-		bool is_escape = id.data[i] == '%' && i + 2 < id.len;
-		char c = is_escape ? (id.data[i + 2] == '5' ? '%' : '/') : id.data[i];
-		buffer_put(out, &c, 1);
-		i += is_escape ? 2 : 0;
-	}
-}
-
-static bool find_level(struct slice name, enum level *level)
-{
-	for (*level = 0; *level < LEVEL_COUNT; ++*level)
-		if (slice_equal(name, slice_from(level_name(*level))))
-			return true;
-	return false;
-}
-
-static bool find_window(const struct merger *merger, struct slice name, struct span *span)
-{
-	*span = (struct span){.kind = SPAN_WINDOW};
-	for (; span->window < merger->options->window_count; span->window++)
-		if (slice_equal(name, slice_from(merger->options->windows[span->window].name)))
-			return true;
-	return false;
-}
-
-static bool find_bucket(const struct recalled *row, struct slice name, struct span *span)
-{
-	bool is_day = slice_equal(name, slice_from("1d"));
-	*span = (struct span){is_day ? SPAN_DAY : SPAN_HOUR, 0, row->from_ms, row->to_ms};
-	return is_day || slice_equal(name, slice_from("1h"));
 }
 
 /* The entity of a row; its account is what the ads that belong to it say. */
@@ -107,23 +56,28 @@ int64_t merger_oldest_hour_ms(const struct merger *merger)
 	return oldest_ms;
 }
 
-void merger_recall(struct merger *merger, const struct recalled *row, int64_t oldest_ms)
+/* A day may begin before the oldest hour and hold it. */
+static bool is_out(const struct merger *merger, enum level level, struct slice id, const struct span *span,
+		   enum basis basis)
 {
-	struct slice key = row->key;
-	struct span span;
-	enum level level;
-	bool is_bucket = slice_equal(take_part(&key), slice_from("bucket"));
-	bool is_cohort = slice_equal(take_part(&key), slice_from("cohort"));
-	struct slice window = take_part(&key);
-	bool is_known = is_bucket ? find_bucket(row, window, &span) : find_window(merger, window, &span);
-	if (!is_known || !find_level(take_part(&key), &level) || merger->now_ms == TIME_NONE)
+	uint32_t entity = entity_find(merger, level, id);
+	const struct cell *cell = entity == ENTITY_NONE ? NULL : cell_find(merger, entity, span);
+	return cell && cell->is_published[basis] && !span_is_frozen(merger, span);
+}
+
+void merger_recall(struct merger *merger, const struct recalled *row, int64_t oldest_ms, int64_t state_ms)
+{
+	struct row_scope scope;
+	if (merger->now_ms == TIME_NONE || row_scope_create(&scope, row->key, merger->options))
 		return;
-	bool is_settled = row->to_ms < merger->now_ms - merger->options->lateness_ms;
-	if (is_bucket && (is_settled || row->from_ms < oldest_ms))
-		return;
-	struct buffer id = {0};
-	unescape_id(take_part(&key), &id);
-	if (id.len)
-		expect(merger, level, buffer_slice(&id), &span, is_cohort ? BASIS_COHORT : BASIS_EVENT);
-	buffer_destroy(&id);
+	bool is_bucket = scope.kind == ROW_BUCKET;
+	const struct span span = is_bucket ? (struct span){scope.is_day ? SPAN_DAY : SPAN_HOUR, 0,
+							   row->from_ms, row->to_ms}
+					   : (struct span){.kind = SPAN_WINDOW, .window = scope.window};
+	int64_t time_ms = merger->now_ms < state_ms ? merger->now_ms : state_ms;
+	bool is_settled = is_bucket && row->to_ms < time_ms - merger->options->lateness_ms;
+	bool is_old = is_bucket && row->from_ms < oldest_ms;
+	if (!is_settled && (!is_old || is_out(merger, scope.level, scope.id, &span, scope.basis)))
+		expect(merger, scope.level, scope.id, &span, scope.basis);
+	row_scope_destroy(&scope);
 }

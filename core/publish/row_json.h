@@ -6,6 +6,9 @@
 #include "core/base/buffer.h"
 #include "core/model/row.h"
 
+/* The number that every row carries: fields are only ever added within it. */
+enum { ROW_SCHEMA = 1 };
+
 /* kind/basis/window/level/id, and for buckets /from; in the id % is %25 and / is %2F. */
 void row_put_key(const struct row *row, struct buffer *out);
 

@@ -10,7 +10,7 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-enum { BASELINE_DAYS = 7, AGED_DAYS = 7, MINUTES_AN_HOUR = 60 };
+enum { BASELINE_DAYS = 7, AGED_DAYS = 7, MINUTES_AN_HOUR = 60, UNANSWERED_HOURS = 24 };
 enum { P90_PER_MEAN_PERMILLE = 2303, CUSTOMER_PERCENT = 90 };
 
 struct observed {
@@ -299,36 +299,45 @@ static const struct cell *hour_cell(const struct subjects *subjects, uint32_t at
 	return cell_find(subjects->merger, at, &(struct span){SPAN_HOUR, 0, from_ms, from_ms + HOUR_MS});
 }
 
-/* What an hour's cell gained since it was seen last. */
-static void take_gain(const struct cell *cell, struct observed *observed, int64_t *opened, int64_t *sent)
+/* Takes what the hour of open_hour gained since it was seen last, up to to_ms. */
+static void take_gain(const struct subjects *subjects, uint32_t at, struct observed *observed, int64_t to_ms,
+		      bool is_first)
 {
+	struct subject *subject = &observed->subject;
+	const struct cell *cell = hour_cell(subjects, at, observed->open_hour);
 	if (!cell)
 		return;
-	*opened += cell->sums.sums[SLOT_conversations] - observed->opened;
-	*sent += cell->sums.sums[SLOT_messages_out] - observed->sent;
-	observed->opened = cell->sums.sums[SLOT_conversations];
-	observed->sent = cell->sums.sums[SLOT_messages_out];
+	int64_t opened = cell->sums.sums[SLOT_conversations] - observed->opened;
+	int64_t sent = cell->sums.sums[SLOT_messages_out] - observed->sent;
+	observed->opened += opened;
+	observed->sent += sent;
+	if (sent > 0) {
+		subject->unanswered_count = 0;
+		subject->is_unanswered_least = is_first;
+	} else if (opened > 0) {
+		if (subject->unanswered_count == 0)
+			subject->unanswered_since_ms = to_ms;
+		subject->unanswered_count += opened;
+	}
+}
+
+static void next_hour(struct observed *observed, int64_t hour_ms)
+{
+	observed->open_hour = hour_ms;
+	observed->opened = observed->sent = 0;
 }
 
 static void observe_answers(const struct subjects *subjects, uint32_t at, struct observed *observed,
 			    int64_t now_ms)
 {
 	/* At T = 10:00 what happened before it is in the hour of 9. */
-	int64_t hour_ms = floor_hour(now_ms - 1), opened = 0, sent = 0;
-	if (observed->open_hour != TIME_NONE)
-		take_gain(hour_cell(subjects, at, observed->open_hour), observed, &opened, &sent);
-	if (hour_ms != observed->open_hour) {
-		observed->open_hour = hour_ms;
-		observed->opened = observed->sent = 0;
-		take_gain(hour_cell(subjects, at, hour_ms), observed, &opened, &sent);
-	}
-	if (sent > 0)
-		observed->subject.unanswered_count = 0;
-	else if (opened > 0) {
-		if (observed->subject.unanswered_count == 0)
-			observed->subject.unanswered_since_ms = now_ms;
-		observed->subject.unanswered_count += opened;
-	}
+	const int64_t last_ms = floor_hour(now_ms - 1), first_ms = last_ms - UNANSWERED_HOURS * HOUR_MS;
+	const bool is_first = observed->open_hour == TIME_NONE;
+	if (observed->open_hour < first_ms)
+		next_hour(observed, first_ms);
+	for (; observed->open_hour < last_ms; next_hour(observed, observed->open_hour + HOUR_MS))
+		take_gain(subjects, at, observed, observed->open_hour + HOUR_MS, is_first);
+	take_gain(subjects, at, observed, now_ms, is_first);
 }
 
 /* ---- Everybody ---- */

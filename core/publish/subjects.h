@@ -16,7 +16,10 @@
  *
  * The pseudo-ads of organic chats are nobody here; their numbers are in their account.
  * unanswered_count counts between calls what opened, and starts again whenever anything was sent; so call
- * once a minute of T. Reads the merger and changes nothing in it. Memory: 3 KB for each entity. One thread,
+ * once a minute of T. The first call, and one after hours, goes by whole hours, 24 back: what opened in an
+ * hour in which something was sent is left out, so that after a restart there may be more.
+ *
+ * Reads the merger and changes nothing in it. Memory: 3 KB for each entity. One thread,
  * the merger's. Aborts where memory is missing. */
 #ifndef LADDER_PUBLISH_SUBJECTS_H
 #define LADDER_PUBLISH_SUBJECTS_H

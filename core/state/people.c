@@ -35,6 +35,7 @@ struct people {
 	size_t count;
 	slot dirty;       /* the mark of who changes now */
 	size_t dirty_count;
+	size_t due_count; /* were dirty when the commit began, and are not said yet */
 	bool is_open;     /* a commit is under way */
 	size_t commit_at; /* of it: the next slot to look at, as in people_next */
 	people_say *say;
@@ -133,6 +134,12 @@ size_t people_held_bytes(const struct people *people)
 	return sizeof(*people) + pool_held_bytes(people->pool);
 }
 
+size_t people_unsaid_bytes(const struct people *people)
+{
+	size_t unsaid_count = people->dirty_count + people->due_count;
+	return unsaid_count ? people_used_bytes(people) / people->count * unsaid_count : 0;
+}
+
 /* ---- Finding ---- */
 
 void people_prefetch(const struct people *people, struct key128 key)
@@ -155,23 +162,22 @@ static const struct blob_header *guess_blob(const struct people *people, struct 
 	return NULL;
 }
 
-void people_prefetch_blob(const struct people *people, struct key128 key)
-{
-	const char *blob = (const char *)guess_blob(people, key);
-	if (!blob)
-		return;
-	__builtin_prefetch(blob);
-	__builtin_prefetch(blob + CACHE_LINE);
-	__builtin_prefetch(blob + 2 * CACHE_LINE);
-}
-
-void people_prefetch_end(const struct people *people, struct key128 key)
+const struct blob_header *people_prefetch_blob(const struct people *people, struct key128 key)
 {
 	const struct blob_header *blob = guess_blob(people, key);
-	if (!blob)
-		return;
-	__builtin_prefetch((const char *)blob + blob->len);
-	__builtin_prefetch((const char *)blob + (blob->id_anchor_at ? blob->id_anchor_at : blob->len));
+	if (blob) {
+		__builtin_prefetch(blob);
+		__builtin_prefetch((const char *)blob + CACHE_LINE);
+	}
+	return blob;
+}
+
+void people_prefetch_rest(const struct blob_header *blob)
+{
+	enum { REST_MAX = 16 * CACHE_LINE };
+	size_t len = blob->len < REST_MAX ? blob->len : REST_MAX;
+	for (size_t at = 2 * CACHE_LINE; at < len; at += CACHE_LINE)
+		__builtin_prefetch((const char *)blob + at);
 }
 
 /* The slot of a key, or the free slot where it belongs. The segment has slots. */
@@ -276,6 +282,7 @@ static void say(struct people *people, slot *place)
 {
 	const struct blob_header *blob = blob_of(*place);
 	people->say(people->say_ctx, (struct slice){(const char *)blob, blob->len});
+	people->due_count -= (*place & MARK_MASK) != MARK_CLEAN;
 	generations_move(&people->generations, generation_of(*place));
 	*place = (*place & ~(MARK_MASK | GENERATION_MASK)) |
 		 (slot)people->generations.open << POINTER_BITS;
@@ -306,13 +313,8 @@ static struct blob_header *place_new(struct people *people, struct key128 key, s
 
 static struct blob_header *move_blob(struct people *people, slot *place, size_t len_before, size_t len)
 {
-	struct blob_header *blob = blob_of(*place);
-	if (pool_size_of(len_before) == pool_size_of(len))
-		return blob;
-	struct blob_header *moved = pool_take(people->pool, len);
-	memcpy(moved, blob, len_before < len ? len_before : len);
+	struct blob_header *moved = pool_resize(people->pool, blob_of(*place), len_before, len);
 	*place = (*place & ~POINTER_MASK) | (uint64_t)(uintptr_t)moved;
-	pool_give(people->pool, blob, len_before);
 	return moved;
 }
 
@@ -376,6 +378,7 @@ void people_begin_commit(struct people *people, people_say *say, void *ctx)
 	people->is_open = generations_begin(&people->generations, people->count) || people->dirty_count > 0;
 	people->commit_at = 0;
 	people->dirty = people->dirty == MARK_ODD ? MARK_EVEN : MARK_ODD;
+	people->due_count = people->dirty_count;
 	people->dirty_count = 0;
 }
 

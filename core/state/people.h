@@ -26,12 +26,15 @@ size_t people_count(const struct people *people);
  * in it. */
 size_t people_used_bytes(const struct people *people);
 size_t people_held_bytes(const struct people *people);
+/* About how much commits have still to say of those who are dirty or due. */
+size_t people_unsaid_bytes(const struct people *people);
 
 /* Asks for the cache lines that a people_find of this key will read: first the slot; then, once that has
- * come, the start of the blob; then its end, where it grows. Each can be left out. */
+ * come, the start of the blob, which is most likely his, NULL without one; then, of such a blob and before
+ * anything changes, the rest: one that grows may move. Each can be left out. */
 void people_prefetch(const struct people *people, struct key128 key);
-void people_prefetch_blob(const struct people *people, struct key128 key);
-void people_prefetch_end(const struct people *people, struct key128 key);
+const struct blob_header *people_prefetch_blob(const struct people *people, struct key128 key);
+void people_prefetch_rest(const struct blob_header *blob);
 
 /* The blob of a person, or an empty slice; valid until the next people_put or people_resize. */
 struct slice people_find(struct people *people, struct key128 key);

@@ -38,7 +38,7 @@ static void *grow(void *array, size_t *capacity, size_t count, size_t size)
 	return array;
 }
 
-void ladder_make_room(struct ladder *ladder)
+void ladder_grow(struct ladder *ladder)
 {
 	ladder->conversations = grow(ladder->conversations, &ladder->conversation_capacity,
 				     ladder->fixed.conversation_count, sizeof(struct conversation));

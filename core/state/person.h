@@ -89,7 +89,13 @@ void ladder_destroy(struct ladder *ladder);
 void ladder_copy(struct ladder *to, const struct ladder *from);
 bool ladder_is_empty(const struct ladder *ladder);
 /* Room for as many conversations and touches as `fixed` says. */
-void ladder_make_room(struct ladder *ladder);
+void ladder_grow(struct ladder *ladder);
+static inline void ladder_make_room(struct ladder *ladder)
+{
+	if (ladder->fixed.conversation_count > ladder->conversation_capacity ||
+	    ladder->fixed.touch_count > ladder->touch_capacity)
+		ladder_grow(ladder);
+}
 
 /* Room for one more conversation. In a full ladder it is that of the one with the oldest inbound message, but
  * never the ongoing one nor the one that opened last. Valid until the next is added. */

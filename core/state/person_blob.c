@@ -47,11 +47,12 @@ bool blob_claim(const struct blob_header *blob, struct claim *claim, struct slic
 
 /* ---- Growing ---- */
 
-static struct anchors anchors_of(const struct blob_header *blob)
+/* As far as a fact is told against them. */
+static struct anchors anchors_for(const struct blob_header *blob, const struct fact *fact)
 {
 	struct anchors anchors = no_anchors;
 	const char *bytes = (const char *)blob;
-	if (blob->click_anchor_at)
+	if (fact->click && blob->click_anchor_at)
 		record_whole_click(bytes + blob->click_anchor_at, &anchors);
 	if (blob->id_anchor_at)
 		anchors.id = record_whole_id(bytes + blob->id_anchor_at);
@@ -62,7 +63,7 @@ static struct anchors anchors_of(const struct blob_header *blob)
 struct blob_growth blob_plan_append(const struct blob_header *blob, const struct ladder *head,
 				    const struct fact *fact, struct slice id, struct buffer *scratch)
 {
-	struct anchors anchors = blob ? anchors_of(blob) : no_anchors;
+	struct anchors anchors = blob ? anchors_for(blob, fact) : no_anchors;
 	scratch->len = 0;
 	struct blob_growth growth = {
 		.head_len_before = blob ? head_bytes(blob) : 0,

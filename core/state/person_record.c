@@ -187,18 +187,11 @@ int64_t record_first_ms(const char *record)
 
 /* ---- Writing ---- */
 
-static inline uint64_t load_word(const char *at)
-{
-	uint64_t word;
-	memcpy(&word, at, sizeof(word));
-	return word;
-}
-
 static size_t count_alike(const char *a, const char *b, size_t most)
 {
 	size_t len = 0;
 	for (; len + WORD_BYTES <= most; len += WORD_BYTES) {
-		uint64_t differ = load_word(a + len) ^ load_word(b + len);
+		uint64_t differ = load_bytes(a + len, WORD_BYTES) ^ load_bytes(b + len, WORD_BYTES);
 		if (differ)
 			return len + (size_t)__builtin_ctzll(differ) / 8;
 	}
@@ -211,7 +204,8 @@ static size_t count_alike_back(const char *a_end, const char *b_end, size_t most
 {
 	size_t len = 0;
 	for (; len + WORD_BYTES <= most; len += WORD_BYTES) {
-		uint64_t differ = load_word(a_end - len - WORD_BYTES) ^ load_word(b_end - len - WORD_BYTES);
+		uint64_t differ = load_bytes(a_end - len - WORD_BYTES, WORD_BYTES) ^
+				  load_bytes(b_end - len - WORD_BYTES, WORD_BYTES);
 		if (differ)
 			return len + (size_t)__builtin_clzll(differ) / 8;
 	}
@@ -237,45 +231,56 @@ static void share_id(struct slice anchor, struct slice id, size_t *prefix_len, s
 	*suffix_len = is_worth_it ? suffix : 0;
 }
 
-static inline char *write_unsigned(char *out, uint64_t number)
+/* The middle of an id is mostly 8 to 16 bytes: two words that overlap. */
+static inline char *write_text(char *out, const char *text, size_t len)
 {
-	for (; number >= 0x80; number >>= 7)
-		*out++ = (char)(number | 0x80);
-	*out++ = (char)number;
-	return out;
+	if (len >= WORD_BYTES && len <= 2 * WORD_BYTES) {
+		uint64_t first = load_bytes(text, WORD_BYTES);
+		uint64_t last = load_bytes(text + len - WORD_BYTES, WORD_BYTES);
+		memcpy(out, &first, sizeof(first));
+		memcpy(out + len - WORD_BYTES, &last, sizeof(last));
+	} else {
+		memcpy(out, text, len);
+	}
+	return out + len;
+}
+
+/* Puts the length before a body, which was written behind room for one byte of it. Returns the end. */
+static inline char *write_body_len(char *start, const char *end)
+{
+	size_t len = (size_t)(end - start - 1);
+	if (len >= 0x80)
+		memmove(start + 1 + (len >= 0x4000) + 1, start + 1, len);
+	return number_put(start, len) + len;
 }
 
 bool write_record(const struct anchors *anchors, const struct fact *fact, struct slice id,
 		  struct buffer *out)
 {
 	enum { FRONT_MAX = 3 + 10 + 5 + 8 + 5 + 10, LEN_MAX = 3 };
+	char *start = buffer_reserve(out, LEN_MAX + FRONT_MAX + id.len), *at = start + 1;
 	bool is_same_click = fact->click != 0 && fact->click == anchors->click;
 	bool has_ad = fact->ad != SERIES_NONE;
 	bool is_same_ad = has_ad && is_same_click && fact->ad == anchors->ad;
 	size_t prefix_len = 0, suffix_len = 0;
 	if (anchors->id.len)
 		share_id(anchors->id, id, &prefix_len, &suffix_len);
-	char front[FRONT_MAX], *at = front;
 	*at++ = (char)(prefix_len | suffix_len << 4);
-	*at++ = (char)(fact->rank | fact->kind << BITS_KIND | (fact->is_auto ? BIT_AUTO : 0) |
-		       (fact->is_by_click ? BIT_BY_CLICK : 0) | (fact->click ? BIT_CLICK : 0));
-	*at++ = (char)((fact->stage & 7) | (fact->money_micros ? BIT_MONEY : 0) | (has_ad ? BIT_AD : 0) |
-		       (is_same_click ? BIT_SAME_CLICK : 0) | (is_same_ad ? BIT_SAME_AD : 0));
-	at = write_unsigned(at, (uint64_t)(fact->time_ms - anchors->time_ms));
-	at = write_unsigned(at, fact->organic);
+	*at++ = (char)(fact->rank | fact->kind << BITS_KIND | fact->is_auto * BIT_AUTO |
+		       fact->is_by_click * BIT_BY_CLICK | (fact->click != 0) * BIT_CLICK);
+	*at++ = (char)((fact->stage & 7) | (fact->money_micros != 0) * BIT_MONEY | has_ad * BIT_AD |
+		       is_same_click * BIT_SAME_CLICK | is_same_ad * BIT_SAME_AD);
+	at = number_put(at, (uint64_t)(fact->time_ms - anchors->time_ms));
+	at = number_put(at, fact->organic);
 	if (fact->click && !is_same_click) {
 		memcpy(at, &fact->click, sizeof(fact->click));
 		at += sizeof(fact->click);
 	}
 	if (has_ad && !is_same_ad)
-		at = write_unsigned(at, fact->ad);
+		at = number_put(at, fact->ad);
 	if (fact->money_micros)
-		at = write_unsigned(at, (uint64_t)fact->money_micros);
-	size_t front_len = (size_t)(at - front), middle_len = id.len - prefix_len - suffix_len;
-	char *start = buffer_reserve(out, LEN_MAX + FRONT_MAX + id.len);
-	char *body = write_unsigned(start, front_len + middle_len);
-	memcpy(body, front, front_len);
-	memcpy(body + front_len, id.data + prefix_len, middle_len);
-	out->len += (size_t)(body + front_len + middle_len - start);
+		at = number_put(at, (uint64_t)fact->money_micros);
+	at = write_text(at, id.data + prefix_len, id.len - prefix_len - suffix_len);
+	out->len += (size_t)(write_body_len(start, at) - start);
 	return prefix_len + suffix_len == 0;
 }

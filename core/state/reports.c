@@ -216,6 +216,14 @@ static int64_t wrap_add(int64_t sum, int64_t delta)
 	return (int64_t)((uint64_t)sum + (uint64_t)delta);
 }
 
+void report_part(const struct report *report, int64_t from_ms, int64_t to_ms, int64_t amounts[AMOUNT_COUNT])
+{
+	int64_t begin_ms = from_ms > report->frozen_ms ? from_ms : report->frozen_ms;
+	for (int i = 0; i < AMOUNT_COUNT && begin_ms < to_ms; i++)
+		amounts[i] = wrap_add(amounts[i], part_before(report, report->amounts[i], to_ms) -
+					  part_before(report, report->amounts[i], begin_ms));
+}
+
 void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms, int64_t amounts[AMOUNT_COUNT])
 {
 	const struct report first = {.from_ms = from_ms - reports->longest_ms, .reported_at_ms = TIME_NONE};
@@ -225,10 +233,7 @@ void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms, 
 			break;
 		if (report->to_ms <= from_ms)
 			continue;
-		int64_t begin_ms = from_ms > report->frozen_ms ? from_ms : report->frozen_ms;
-		for (int i = 0; i < AMOUNT_COUNT && begin_ms < to_ms; i++)
-			amounts[i] = wrap_add(amounts[i], part_before(report, report->amounts[i], to_ms) -
-						  part_before(report, report->amounts[i], begin_ms));
+		report_part(report, from_ms, to_ms, amounts);
 	}
 }
 

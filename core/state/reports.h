@@ -56,6 +56,9 @@ void reports_forget(struct reports *reports, int64_t before_ms);
 void reports_sum(const struct reports *reports, int64_t from_ms, int64_t to_ms,
 		 int64_t amounts[AMOUNT_COUNT]);
 
+/* What one report gives to [from, to), added to `amounts`. */
+void report_part(const struct report *report, int64_t from_ms, int64_t to_ms, int64_t amounts[AMOUNT_COUNT]);
+
 /* The next report that counts, from `at` on, which is moved behind it; NULL after the last. */
 const struct report *reports_next(const struct reports *reports, size_t *at);
 

@@ -9,9 +9,9 @@ struct gathered {
 	int64_t sums[SLOT_COUNT];
 	uint64_t touched[2];
 	size_t bin_count;
-	struct thin_sum bins[WAITING_MAX];
+	struct slot_sum bins[WAITING_MAX];
 	size_t list_count;
-	struct thin_sum list[SLOT_COUNT + WAITING_MAX];
+	struct slot_sum list[SLOT_COUNT + WAITING_MAX];
 };
 _Static_assert(SLOT_COUNT <= 128, "the bits of gathered.touched");
 _Static_assert(SLOT_WROTE < 1 << WAITING_SLOT_BITS, "a slot fits into the key of a waiting step");
@@ -147,7 +147,7 @@ static void gather_bin(struct gathered *gathered, uint16_t slot, int64_t delta)
 	}
 	memmove(&gathered->bins[at + 1], &gathered->bins[at],
 		(gathered->bin_count - at) * sizeof(*gathered->bins));
-	gathered->bins[at] = (struct thin_sum){delta, slot};
+	gathered->bins[at] = (struct slot_sum){delta, slot};
 	gathered->bin_count++;
 }
 
@@ -171,7 +171,7 @@ static void list_gathered(struct gathered *gathered)
 			unsigned slot = half * 64 + (unsigned)__builtin_ctzll(left);
 			if (gathered->sums[slot])
 				gathered->list[count++] =
-					(struct thin_sum){gathered->sums[slot], (uint16_t)slot};
+					(struct slot_sum){gathered->sums[slot], (uint16_t)slot};
 			gathered->sums[slot] = 0;
 		}
 	for (size_t i = 0; i < gathered->bin_count; i++)
@@ -233,8 +233,7 @@ static int64_t window_begin_ms(const struct series *series, const struct frame *
 
 static void put_in_total(struct series *series, size_t w, const struct gathered *gathered)
 {
-	for (size_t i = 0; i < gathered->list_count; i++)
-		pane_add(&series->totals[w], gathered->list[i].slot, gathered->list[i].sum);
+	pane_add_sums(&series->totals[w], gathered->list, gathered->list_count, 1);
 	series->changed_windows |= 1u << w;
 }
 

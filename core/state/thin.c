@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { ROOM_STEP = 4 };
+enum { ROOM_STEP = 4, PACKED_COUNT_MAX = 256 };
 
 static struct thin *make_room(struct thin *thin, size_t count)
 {
@@ -10,7 +10,7 @@ static struct thin *make_room(struct thin *thin, size_t count)
 		return thin;
 	size_t capacity = (count + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
 	uint16_t known = thin ? thin->count : 0;
-	thin = realloc(thin, sizeof(*thin) + capacity * sizeof(struct thin_sum));
+	thin = realloc(thin, sizeof(*thin) + capacity * sizeof(struct slot_sum));
 	CHECK(thin);
 	thin->count = known;
 	thin->capacity = (uint16_t)capacity;
@@ -18,7 +18,7 @@ static struct thin *make_room(struct thin *thin, size_t count)
 }
 
 /* How many of the sums have a slot that the thin pane lacks. */
-static size_t count_new(const struct thin *thin, const struct thin_sum *sums, size_t count)
+static size_t count_new(const struct thin *thin, const struct slot_sum *sums, size_t count)
 {
 	size_t known = 0, new = 0, thin_count = thin ? thin->count : 0;
 	for (size_t i = 0; i < count; i++) {
@@ -35,17 +35,17 @@ static int64_t add(int64_t a, int64_t b)
 }
 
 /* From the end, so that nothing is written over that is still to be read. */
-static void merge(struct thin *thin, const struct thin_sum *sums, size_t count, size_t new)
+static void merge(struct thin *thin, const struct slot_sum *sums, size_t count, size_t new)
 {
 	size_t from = thin->count, to = thin->count + new;
 	thin->count = (uint16_t)to;
 	while (count > 0) {
-		const struct thin_sum *sum = &sums[count - 1];
+		const struct slot_sum *sum = &sums[count - 1];
 		if (from > 0 && thin->sums[from - 1].slot > sum->slot) {
 			thin->sums[--to] = thin->sums[--from];
 			continue;
 		}
-		struct thin_sum merged = *sum;
+		struct slot_sum merged = *sum;
 		if (from > 0 && thin->sums[from - 1].slot == sum->slot)
 			merged.sum = add(merged.sum, thin->sums[--from].sum);
 		thin->sums[--to] = merged;
@@ -67,7 +67,7 @@ static struct thin *drop_zeros(struct thin *thin)
 }
 
 /* Adds what has its slot already, up to the first that has not; returns how many. */
-static size_t add_known(struct thin *thin, const struct thin_sum *sums, size_t count, bool *has_zero)
+static size_t add_known(struct thin *thin, const struct slot_sum *sums, size_t count, bool *has_zero)
 {
 	size_t at = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -81,7 +81,7 @@ static size_t add_known(struct thin *thin, const struct thin_sum *sums, size_t c
 	return count;
 }
 
-static struct thin *add_to_open(struct thin *thin, const struct thin_sum *sums, size_t count)
+static struct thin *add_to_open(struct thin *thin, const struct slot_sum *sums, size_t count)
 {
 	bool has_zero = false;
 	size_t done = thin ? add_known(thin, sums, count, &has_zero) : 0;
@@ -109,31 +109,17 @@ static struct thin *unpack(struct thin *thin)
 	return open;
 }
 
-static char *write_unsigned(char *out, uint64_t number)
-{
-	for (; number >= 0x80; number >>= 7)
-		*out++ = (char)(number | 0x80);
-	*out++ = (char)number;
-	return out;
-}
-
-/* As buffer_put_signed. */
-static char *write_signed(char *out, int64_t number)
-{
-	return write_unsigned(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
-}
-
 struct thin *thin_pack(struct thin *thin)
 {
-	enum { COUNT_MAX = 256, SUM_BYTES_MAX = 13 };
-	char bytes[2 + COUNT_MAX * SUM_BYTES_MAX];
-	if (!thin || thin->capacity == 0 || thin->count > COUNT_MAX)
+	enum { SUM_BYTES_MAX = 13 };
+	char bytes[2 + PACKED_COUNT_MAX * SUM_BYTES_MAX];
+	if (!thin || thin->capacity == 0 || thin->count > PACKED_COUNT_MAX)
 		return thin;
-	char *end = write_unsigned(bytes, thin->count);
+	char *end = number_put(bytes, thin->count);
 	for (size_t i = 0; i < thin->count; i++)
-		end = write_signed(write_unsigned(end, thin->sums[i].slot), thin->sums[i].sum);
+		end = number_put_signed(number_put(end, thin->sums[i].slot), thin->sums[i].sum);
 	size_t len = (size_t)(end - bytes);
-	if (len >= thin->capacity * sizeof(struct thin_sum))
+	if (len >= thin->capacity * sizeof(struct slot_sum))
 		return thin;
 	free(thin);
 	thin = malloc(sizeof(*thin) + len);
@@ -144,7 +130,7 @@ struct thin *thin_pack(struct thin *thin)
 	return thin;
 }
 
-struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t count)
+struct thin *thin_add(struct thin *thin, const struct slot_sum *sums, size_t count)
 {
 	if (count == 0 || !thin || thin->capacity)
 		return add_to_open(thin, sums, count);
@@ -153,22 +139,59 @@ struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t cou
 
 static void add_packed(const struct thin *thin, struct pane *pane, int64_t sign)
 {
+	struct slot_sum bins[PACKED_COUNT_MAX];
+	size_t bin_count = 0;
 	struct reader reader = reader_of_packed(thin);
-	for (uint64_t left = reader_unsigned(&reader); left > 0; left--) {
+	uint64_t left = reader_unsigned(&reader);
+	CHECK(left <= PACKED_COUNT_MAX);
+	for (; left > 0; left--) {
 		unsigned slot = (unsigned)reader_unsigned(&reader);
-		pane_add(pane, slot, (int64_t)((uint64_t)reader_signed(&reader) * (uint64_t)sign));
+		int64_t sum = (int64_t)((uint64_t)reader_signed(&reader) * (uint64_t)sign);
+		if (slot < SLOT_COUNT)
+			pane_add(pane, slot, sum);
+		else
+			bins[bin_count++] = (struct slot_sum){sum, (uint16_t)slot};
 	}
 	CHECK(!reader.failed);
+	pane_add_sums(pane, bins, bin_count, 1);
 }
 
 void thin_add_to_pane(const struct thin *thin, struct pane *pane, int64_t sign)
 {
-	if (thin && thin->capacity == 0) {
+	if (thin && thin->capacity == 0)
 		add_packed(thin, pane, sign);
-		return;
-	}
-	for (size_t i = 0; thin && i < thin->count; i++)
-		pane_add(pane, thin->sums[i].slot, (int64_t)((uint64_t)thin->sums[i].sum * (uint64_t)sign));
+	else if (thin)
+		pane_add_sums(pane, thin->sums, thin->count, sign);
+}
+
+/* Sums that are taken from the pane's, slot by slot. */
+struct taken {
+	const struct slot_sum *next;
+	const struct slot_sum *end;
+	struct slot_sum *out;
+};
+
+static inline void put_sum(struct taken *taken, unsigned slot, int64_t sum)
+{
+	for (; taken->next < taken->end && taken->next->slot < slot; taken->next++)
+		*taken->out++ = (struct slot_sum){(int64_t)-(uint64_t)taken->next->sum, taken->next->slot};
+	if (taken->next < taken->end && taken->next->slot == slot)
+		sum = (int64_t)((uint64_t)sum - (uint64_t)taken->next++->sum);
+	if (sum != 0)
+		*taken->out++ = (struct slot_sum){sum, (uint16_t)slot};
+}
+
+size_t thin_subtract(const struct pane *pane, const struct thin *thin, struct slot_sum *sums)
+{
+	const struct slot_sum *first = thin ? thin->sums : NULL;
+	struct taken taken = {first, thin ? first + thin->count : NULL, sums};
+	CHECK(!thin || thin->capacity > 0);
+	for (unsigned slot = pane_used(pane, 0); slot < SLOT_COUNT; slot = pane_used(pane, slot + 1))
+		put_sum(&taken, slot, pane->sums[slot]);
+	for (uint32_t i = 0; i < pane->bin_count; i++)
+		put_sum(&taken, pane->bins[i].slot, pane->bins[i].sum);
+	put_sum(&taken, SLOT_WROTE, 0);
+	return (size_t)(taken.out - sums);
 }
 
 void thin_encode(const struct thin *thin, struct buffer *out)
@@ -178,11 +201,11 @@ void thin_encode(const struct thin *thin, struct buffer *out)
 		return;
 	}
 	size_t count = thin ? thin->count : 0;
-	buffer_put_unsigned(out, count);
-	for (size_t i = 0; i < count; i++) {
-		buffer_put_unsigned(out, thin->sums[i].slot);
-		buffer_put_signed(out, thin->sums[i].sum);
-	}
+	char *begin = buffer_reserve(out, (1 + 2 * count) * NUMBER_BYTES_MAX);
+	char *end = number_put(begin, count);
+	for (size_t i = 0; i < count; i++)
+		end = number_put_signed(number_put(end, thin->sums[i].slot), thin->sums[i].sum);
+	out->len += (size_t)(end - begin);
 }
 
 struct thin *thin_decode(struct reader *reader)
@@ -195,7 +218,7 @@ struct thin *thin_decode(struct reader *reader)
 	struct thin *thin = make_room(NULL, count);
 	for (uint64_t i = 0; i < count && !reader->failed; i++) {
 		uint64_t slot = reader_unsigned(reader);
-		struct thin_sum sum = {reader_signed(reader), (uint16_t)slot};
+		struct slot_sum sum = {reader_signed(reader), (uint16_t)slot};
 		if (slot >= SLOT_WROTE || (i > 0 && slot <= thin->sums[i - 1].slot) || sum.sum == 0)
 			reader->failed = true;
 		else

@@ -7,24 +7,23 @@
 
 #include "core/model/pane.h"
 
-struct thin_sum {
-	int64_t sum;
-	uint16_t slot;
-} __attribute__((packed));
-
 struct thin {
 	uint16_t count;    /* of sums; of a packed one, of bytes in their place, as thin_encode gives them */
 	uint16_t capacity; /* 0: it is packed */
-	struct thin_sum sums[];
+	struct slot_sum sums[];
 };
 
 /* Adds sums, sorted by slot, each slot once. Returns what the thin pane is then: it may have moved. */
-must_check struct thin *thin_add(struct thin *thin, const struct thin_sum *sums, size_t count);
+must_check struct thin *thin_add(struct thin *thin, const struct slot_sum *sums, size_t count);
 
 /* Packs it, if that makes it smaller. It may move. */
 must_check struct thin *thin_pack(struct thin *thin);
 
 void thin_add_to_pane(const struct thin *thin, struct pane *pane, int64_t sign);
+
+/* What a pane has more than a thin pane that is not packed: sums that thin_add takes, at most SLOT_WROTE.
+ * Returns how many. */
+size_t thin_subtract(const struct pane *pane, const struct thin *thin, struct slot_sum *sums);
 
 /* The same bytes as pane_encode gives. Decoding makes a new one; slots out of range or order fail the
  * reader. */

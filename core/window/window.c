@@ -43,15 +43,39 @@ void window_apply(struct window *window, const struct step_list *steps, int64_t 
 	}
 }
 
+/* Returns how many steps waited. */
+static size_t settle(struct window *window, uint32_t at)
+{
+	const struct series *series = &window->series->series[at];
+	size_t step_count = (size_t)series->step_count + series->person_count;
+	if (step_count > 0)
+		advance(window, at);
+	return step_count;
+}
+
 void window_settle(struct window *window)
 {
-	if (window->now_ms == TIME_NONE)
-		return;
-	for (uint32_t i = 0; i < window->series->count; i++) {
-		const struct series *series = &window->series->series[i];
-		if (series->step_count || series->person_count)
-			advance(window, i);
+	for (uint32_t i = 0; window->now_ms != TIME_NONE && i < window->series->count; i++)
+		settle(window, i);
+}
+
+bool window_settle_some(struct window *window, size_t step_count)
+{
+	size_t done = 0;
+	while (window->now_ms != TIME_NONE && window->next_settled < window->series->count) {
+		if (done >= step_count)
+			return true;
+		done += settle(window, window->next_settled++);
 	}
+	window->next_settled = 0;
+	return false;
+}
+
+const struct series *window_look(struct window *window, uint32_t series)
+{
+	if (window->now_ms != TIME_NONE)
+		advance(window, series);
+	return &window->series->series[series];
 }
 
 /* The sum of the slices in [from_ms, to_ms). */

@@ -12,6 +12,7 @@ struct window {
 	struct series_table *series; /* borrowed */
 	int64_t now_ms;              /* stream time T as far as this task knows; TIME_NONE at first */
 	uint64_t frozen_count;       /* steps that came after `retention` */
+	uint32_t next_settled;       /* where window_settle_some goes on */
 	/* Told of a series that is due in a commit before it changes. Steps may wait in it meanwhile. */
 	void (*before_change)(void *ctx, uint32_t series);
 	void *before_change_ctx;
@@ -28,6 +29,11 @@ void window_apply(struct window *window, const struct step_list *steps, int64_t 
 
 /* What was applied stands where it belongs: to be called before the series are read by anybody else. */
 void window_settle(struct window *window);
+/* Of about so many steps. False once it has been through all series: few have steps again by then. */
+bool window_settle_some(struct window *window, size_t step_count);
+
+/* A series as of now, for whoever looks at it in between: moved on and settled, as window_collect does. */
+const struct series *window_look(struct window *window, uint32_t series);
 
 /* What is known of one span: a window's (the spans of all rows of it end at the same multiple of its
  * slide), or an hour's or day's, [from_ms, to_ms). `pane` is NULL above ads; people are at every level. */

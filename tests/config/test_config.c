@@ -387,6 +387,84 @@ static void test_schema_has_the_settings(void **state)
 	free(text);
 }
 
+struct heard {
+	char text[1024];
+	size_t live_count;
+};
+
+static void hear(void *ctx, const struct config_difference *difference)
+{
+	struct heard *heard = ctx;
+	size_t len = strlen(heard->text);
+	snprintf(heard->text + len, sizeof heard->text - len, "%s: %s -> %s\n", difference->path,
+		 difference->before ? difference->before : "?", difference->after ? difference->after : "?");
+	heard->live_count += difference->is_live;
+}
+
+static void check_difference(const char *before, const char *after, const char *want, size_t live_count)
+{
+	struct config *old = load_good(before), *new = load_good(after);
+	struct heard heard = {.text = ""};
+	size_t count = config_compare(old, new, hear, &heard);
+	assert_string_equal(heard.text, want);
+	assert_int_equal(heard.live_count, live_count);
+	size_t line_count = 0;
+	for (const char *at = want; (at = strchr(at, '\n')); at++)
+		line_count++;
+	assert_int_equal(count, line_count);
+	config_destroy(old);
+	config_destroy(new);
+}
+
+static void test_differences(void **state)
+{
+	(void)state;
+	char *defaults;
+	print_text(config_print_defaults, &defaults);
+	check_difference("", defaults, "", 0);
+	check_difference(defaults, "", "", 0);
+	free(defaults);
+	check_difference("ladder: {gap: 7d}", "ladder: {gap: 168h}\nlimits: {record_bytes: 1024KiB}", "", 0);
+	check_difference("workers: 3", "alerts: {for: 1m}", "workers: 3 -> 2\nalerts.for: 2m -> 1m\n", 1);
+	check_difference("redis: {url: 'redis://:one@h:1/0'}", "redis: {url: 'redis://:two@h:1/0'}",
+			 "redis.url: ? -> ?\n", 0);
+	check_difference("kafka: {properties: {a: 1, b: 2}, secrets: {c: /d}}",
+			 "kafka: {properties: {b: 3, e: 4}, secrets: {c: /f}}",
+			 "kafka.properties.a: ? -> ?\nkafka.properties.b: ? -> ?\n"
+			 "kafka.properties.e: ? -> ?\nkafka.secrets.c: /d -> /f\n", 0);
+	check_difference("kafka: {inputs: [{topic: a}]}",
+			 "kafka: {inputs: [{topic: a, types: [click, open]}]}",
+			 "kafka.inputs[0].types: [click, open, message, outcome, spend] -> [click, open]\n",
+			 0);
+	check_difference("", "windows: [{length: 1h, slide: 1m}]", "windows: 5 items -> 1 items\n", 0);
+	check_difference("accounts: {a: {timezone: UTC}, b: {}}", "accounts: {b: {currency: EUR}, c: {}}",
+			 "accounts.a: there -> not there\naccounts.b.currency: not set -> EUR\n"
+			 "accounts.c: not there -> there\n", 0);
+}
+
+static void test_live_settings_are_taken(void **state)
+{
+	(void)state;
+	struct config *old = load_good("alerts: {url: 'http://a/'}\nworkers: 3");
+	struct config *new = load_good("alerts: {url: 'http://b/', keep: 1m}\nworkers: 4\n"
+				       "kafka: {on_gap: skip}\ncommit: {bandwidth: 1MB/s}\n"
+				       "publish: {emit_rate: 5}\nlog: {format: json}\n"
+				       "diagnosis: {drop: 0.4, norms: {reply: 0.5}}");
+	struct config own = *old;
+	config_take_live(&own, new);
+	assert_slice(own.options.alerts.url, "http://b/");
+	assert_int_equal(own.options.alerts.keep_ms, MINUTE_MS);
+	assert_int_equal(own.kafka.on_gap, CONFIG_ON_GAP_SKIP);
+	assert_int_equal(own.commit.bandwidth_bytes_per_s, 1000000);
+	assert_int_equal(own.publish.emit_rate, 5);
+	assert_int_equal(own.options.diagnosis.drop_micros, 400000);
+	assert_int_equal(own.options.diagnosis.norm_micros[0], 500000);
+	assert_int_equal(own.log.format, CONFIG_LOG_JSON);
+	assert_int_equal(own.workers, 3);
+	config_destroy(new);
+	config_destroy(old);
+}
+
 static void test_reference_has_the_settings(void **state)
 {
 	(void)state;
@@ -407,6 +485,33 @@ static void test_reference_has_the_settings(void **state)
 	free(text);
 }
 
+static void print_man(FILE *file)
+{
+	config_print_man(file, "1.2.3", "2026-11-27");
+}
+
+static void test_man_has_the_settings(void **state)
+{
+	(void)state;
+	char *text;
+	print_text(print_man, &text);
+	assert_ptr_equal(strstr(text, ".TH LADDERD.YAML 5 2026-11-27 \"ladderd 1.2.3\"\n"), text);
+	size_t count;
+	const struct setting *settings = settings_all(&count);
+	const char *at = text;
+	for (size_t i = 0; i < count; i++) {
+		char start[96];
+		snprintf(start, sizeof start, "\n.TP\n.B %s\n", settings[i].path);
+		at = strstr(at, start);
+		if (!at)
+			fail_msg("no %s, or not at its place", settings[i].path);
+	}
+	/* No sentence is taken for a macro. */
+	for (const char *line = text; (line = strchr(line, '\n')) && line[1]; line++)
+		assert_true((line[1] != '.' || strchr("TBSIPb", line[2])) && line[1] != '\'');
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +526,9 @@ int main(void)
 		cmocka_unit_test(test_printed_defaults_load_again),
 		cmocka_unit_test(test_schema_has_the_settings),
 		cmocka_unit_test(test_reference_has_the_settings),
+		cmocka_unit_test(test_man_has_the_settings),
+		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_live_settings_are_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

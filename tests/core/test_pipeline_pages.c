@@ -48,6 +48,8 @@ static void step(struct run *run)
 	task_event(task, run->at % INPUT_COUNT, &run->feed->events[run->at], TYPE_MASK, TIME_NONE);
 	task_advance(task, task->max_ms);
 	task_rows_settle_names(&run->rows);
+	if (run->at % 3 == 0)
+		task_prepare_commit(task, 5);
 	run->at++;
 }
 
@@ -91,6 +93,7 @@ static void assert_nothing_is_dirty(struct run *run)
 		assert_true(kind == 'm' || (kind == 'p' && again.pages[i].bytes.len == 0)); /* old, deleted */
 	}
 	assert_int_equal(rest_count, 1);
+	assert_int_equal(task_unsaid_bytes(run->rows.tasks[0]), 0);
 	page_store_destroy(&again);
 }
 

@@ -189,11 +189,55 @@ static void test_own_pace(void **state)
 	fixture_destroy(&fixture);
 }
 
+struct telling {
+	struct task *task;
+	struct task_sink sink;
+};
+
+/* Some parents, others, and these again, at once. */
+static void tell_others_between(void *ctx, struct slice ad, const struct parents *parents)
+{
+	struct telling *telling = ctx;
+	struct parents others = *parents;
+	others.ids[LEVEL_CAMPAIGN] = TEXT("other");
+	others.ids[LEVEL_ADSET] = TEXT("");
+	const struct ad_parents changes[] = {{ad, *parents}, {ad, others}, {ad, *parents}};
+	task_put_parents(telling->task, changes, 3, &telling->sink);
+}
+
+/* Of what is told of an ad at once the last counts, also where it changes nothing. */
+static void test_last_parents_count(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	struct feed feed;
+	struct task_rows rows;
+	fixture_create(&fixture);
+	feed_create(&feed, &(struct feed_shape){13, 300, 13 * DAY_MS / 2, DAY_MS, 0, 10, 3});
+	begin(&rows, &fixture.options, 2);
+	for (size_t i = 0; i < feed.count; i++)
+		take(&rows, &feed, i);
+	struct buffer wanted = task_rows_print(&rows);
+	check_totals(buffer_slice(&wanted));
+	for (rows.speaking = 0; rows.speaking < rows.task_count; rows.speaking++) {
+		struct telling telling = {rows.tasks[rows.speaking], task_rows_sink(&rows)};
+		merger_each_parents(rows.merger, tell_others_between, &telling);
+	}
+	struct buffer got = task_rows_print(&rows);
+	fixture_assert_same_rows(buffer_slice(&got), buffer_slice(&wanted), "told of other parents between");
+	buffer_destroy(&got);
+	buffer_destroy(&wanted);
+	end(&rows);
+	feed_destroy(&feed);
+	fixture_destroy(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_order_and_division),
 		cmocka_unit_test(test_own_pace),
+		cmocka_unit_test(test_last_parents_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,8 @@
 and that it is over after the repair.
 Method: a generated feed in which nobody answers for some hours, at such times that now is within them; what
 was before comes at once, the rest some minutes of it at a time, so that stream time goes on as it would. A
-genuine Alertmanager, which is away at first."""
+genuine Alertmanager, which is away at first. ladderd is killed while the alert fires: after its restart it
+goes on firing, and does not begin anew."""
 
 import json
 import shutil
@@ -103,6 +104,8 @@ def check(records):
     assert ALERT in names and names <= {ALERT, "ReplyBroken"}, names
     own = {key for key, alert in records if alert["labels"]["alertname"] == ALERT}
     assert all(status[key] == "resolved" for key in own), status
+    starts = {(key, alert["startsAt"]) for key, alert in records if key in own}
+    assert len(starts) == len(own), f"one fired anew: {starts}"
     return len(own)
 
 
@@ -155,7 +158,8 @@ def test():
         url = f"http://{config['http']['listen']}/api/v1/alerts"
         before, *steps = parts_of(events)
         broker.produce(TOPIC, before, "--key", "k")
-        with Daemon(write_config(folder, config)) as daemon:
+        config = write_config(folder, config)
+        with Daemon(config) as daemon:
             daemon.wait_said("a worker has read to the end", 60)
             time.sleep(1)
             assert broker.count(ALERTS) == 0, alerts_of(broker)
@@ -169,6 +173,13 @@ def test():
                     daemon.wait_said("the Alertmanager takes alerts again", 30)
                     check_shown(alertmanager)
                     check_asked(url, broker, daemon)
+                    break
+            daemon.kill9()
+        with Daemon(config) as daemon:
+            daemon.wait_said("a worker has read to the end", 60)
+            for step in steps[LOOK_STEP:]:
+                broker.produce(TOPIC, step, "--key", "k")
+                time.sleep(PAUSE_S)
             daemon.wait_said("an alert is resolved", 30)
             daemon.wait_until(lambda: not asked(url, alertname=ALERT), 30, "no alert any more")
             daemon.wait_until(lambda: knows_ends(alertmanager, alerts_of(broker)), 30, "their ends")

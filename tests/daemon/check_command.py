@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 
 from broker import Broker, Redis, free_port, run
+from daemon_case import Daemon, create_topic
 from redis_cluster import RedisCluster
 
 LADDERD = Path(os.environ.get("LADDERD", "build/ladderd")).absolute()
-OK, UNAVAILABLE, NO_PERMISSION, CONFIG = 0, 69, 77, 78
+OK, FAILED, UNAVAILABLE, NO_PERMISSION, CONFIG = 0, 1, 69, 77, 78
 
 TEXT = """\
 kafka:
@@ -122,19 +123,41 @@ def check_rights(case, redis):
 
 def check_kafka(case, broker, redis):
     case.check(CONFIG, "error    kafka: clicks: there is no such topic")
-    broker.create_topic("clicks", partitions=2)
+    create_topic(broker, "clicks", partitions=2)
     said = case.check(OK, "input clicks: 2 partitions", "output ladder.current: not there yet",
                       "output ladder.dead: not there yet", "0 of 2 tasks looked at", "0 errors, 0 warnings")
     assert said == case.check(OK), "a check has changed something"
-    broker.create_topic("ladder.current", partitions=1, cleanup_policy="compact")
+    create_topic(broker, "ladder.current", partitions=1, cleanup_policy="compact")
     case.check(OK, "output ladder.current: 1 partition\n")
-    broker.create_topic("messages", partitions=3)
+    create_topic(broker, "messages", partitions=3)
     case.check(CONFIG, "input messages: 3 partitions", "all inputs need the same number",
                inputs="{topic: clicks}, {topic: messages}")
     case.check(CONFIG, "kafka: x: there is no such topic", "kafka: y: there is no such topic",
                inputs="{topic: x}, {topic: y}")
+    create_topic(broker, "ladder.history", partitions=1, cleanup_policy="delete")
+    create_topic(broker, "ladder.dead", partitions=1, cleanup_policy="compact")
+    case.check(OK, "warning  kafka: output ladder.history: its cleanup.policy is delete, so rows are kept",
+               "warning  kafka: output ladder.dead: its cleanup.policy is compact", "0 errors, 2 warnings")
+    for topic in ("ladder.history", "ladder.dead"):
+        broker.delete_topic(topic)
     check_rights(case, redis)
     assert not (case.path.parent / "identity.key").exists(), "a check has made a key"
+
+
+def check_state(case, redis):
+    """State of another number of partitions, or of another key."""
+    case.check(OK)
+    case.path.write_text(case.path.read_text() + 'http: {listen: "off"}\ncommit: {interval: 100ms}\n')
+    with Daemon(case.path) as daemon:
+        daemon.wait_until(lambda: redis.command("EXISTS", "{ladder:0}:meta", "{ladder:1}:meta") == 2, 30,
+                          "commits")
+    case.check(OK, "2 of 2 tasks looked at have state", "0 errors")
+    case.check(CONFIG, "state was written for 2 partitions, and the inputs have 3",
+               inputs="{topic: messages}")
+    key = case.path.parent / "identity.key"
+    key.write_text("ab" * 32 + "\n")
+    case.check(FAILED, "{ladder:0}:meta is sealed with another identity key")
+    redis.flushall()
 
 
 def test():
@@ -146,6 +169,7 @@ def test():
         with Broker() as broker:
             case.usual["brokers"] = broker.address
             check_kafka(case, broker, redis)
+            check_state(case, redis)
             check_hosts(case, redis)
             check_cluster(case)
 

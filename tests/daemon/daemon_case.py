@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 from broker import Server, die_with_parent, wait_until
@@ -22,6 +23,7 @@ OUTPUTS = (CURRENT, HISTORY)
 PARTITIONS = 4
 SPANS = (("5m", "10s"), ("1h", "1m"), ("24h", "15m"), ("7d", "6h"), ("28d", "6h"))
 KEY = re.compile(rb'\{"key":("(?:[^"\\]|\\.)*")')
+METRIC = re.compile(r'(ladderd_\w+)\{(.*)\} (\S+)')
 REVISION = re.compile(rb'"revision":\d+')
 FENCED = "the stored state is not the one this worker goes on from"
 QUIET_S = 20  # rows that did not change for so long are the last ones
@@ -42,6 +44,7 @@ def settings(folder, broker, redis, **changes):
         "redis": {"url": getattr(redis, "unix_url", redis.url)},
         "identity": {"key_file": str(folder / "identity.key")},
         "http": {"listen": "off"},
+        "control": {"socket": "off"},
         "clock": "event",
         "commit": {"interval": "500ms"},
         "publish": {"history_emit": "1s"},
@@ -72,14 +75,14 @@ def create_inputs(broker, partitions=PARTITIONS):
         create_topic(broker, topic, partitions)
 
 
-def create_topic(broker, topic, partitions):
+def create_topic(broker, topic, partitions, **configs):
     """Returns once the broker tells of it: some time after it was created."""
     def is_told():
         try:
             return broker.count(topic) == 0
         except RuntimeError:
             return False
-    broker.create_topic(topic, partitions=partitions)
+    broker.create_topic(topic, partitions=partitions, **configs)
     wait_until(is_told, 30, topic)
 
 
@@ -177,8 +180,8 @@ def committed_records(redis, name_space="ladder"):
 
 
 def offsets(vector):
-    """"2 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
-    at, found = len("2 ") + 17 + 17, []
+    """"4 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
+    at, found = len("4 ") + 17 + 17, []
 
     def number():
         nonlocal at
@@ -195,6 +198,22 @@ def offsets(vector):
         value = number()
         found.append(max(0, (value >> 1) ^ -(value & 1)))
     return found
+
+
+def metrics(ports):
+    """Numbers of all instances, added up: by name, then (topic, partition); also by name and class, as in
+    "ladderd_events_total late"."""
+    sums = {}
+    for port in ports:
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        for name, labels, value in METRIC.findall(page):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            if "partition" in labels:
+                place = (labels["topic"], int(labels["partition"]))
+                for named in {name, f"{name} {labels.get('class', '')}".rstrip()}:
+                    sums.setdefault(named, {}).setdefault(place, 0)
+                    sums[named][place] += int(float(value))
+    return sums
 
 
 def from_base64(text):

@@ -3,7 +3,9 @@
 have taken over and then go on.
 Method: events come at such a pace that there is always more to read; every step looks that tasks did move,
 and that who was stopped too long could change nothing. In the end the last record of every key is the one
-with the greatest revision, as a compacted topic needs it."""
+with the greatest revision, as a compacted topic needs it.
+
+Short: 3 rounds. LADDER_LONG=1: 84, in which tasks move 500 times. LADDER_ROUNDS: another number."""
 
 import os
 import re
@@ -18,7 +20,7 @@ from daemon_case import (DEAD, INPUTS, OUTPUTS, Daemon, create_inputs, generate,
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 600_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
-ROUNDS = int(os.environ.get("LADDER_ROUNDS", 3))
+ROUNDS = int(os.environ.get("LADDER_ROUNDS", 84 if os.environ.get("LADDER_LONG") == "1" else 3))
 FEED_S = 55 * ROUNDS // 3  # how long the events take to come
 FEED = ["--seed", SEED, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 24, "--span", "21d"]
 SESSION_MS = 3000

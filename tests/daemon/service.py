@@ -2,6 +2,7 @@
 Method: `systemd-analyze`, which needs no running systemd; and that it does find fault with a worse unit."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -29,6 +30,17 @@ def exposure(folder, text):
     return analyze(folder, text, "security", "--offline=true", f"--threshold={EXPOSURE_MAX}")
 
 
+def check_system_calls(text):
+    """What the loop runs on is not filtered out: systemd's own lists say so."""
+    sets = [word for line in text.splitlines() if line.startswith("SystemCallFilter=@")
+            for word in line.split("=", 1)[1].split()]
+    done = subprocess.run(["systemd-analyze", "syscall-filter", *sets, "@aio"], capture_output=True,
+                          text=True, timeout=60)
+    assert re.search(r"^@system-service$.*?^ +@aio$", done.stdout, re.M | re.S), done.stdout
+    for call in ("io_uring_setup", "io_uring_enter", "io_uring_register"):
+        assert call in done.stdout, done.stdout
+
+
 def test():
     if not shutil.which("systemd-analyze"):
         raise Skip("systemd-analyze is missing (apt-get install systemd)")
@@ -40,8 +52,13 @@ def test():
         done = exposure(folder, text)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr
         assert exposure(folder, text.replace("CapabilityBoundingSet=\n", "")).returncode != 0
-    for line in ("Restart=on-failure", "RestartPreventExitStatus=CONFIG USAGE NOPERM", "TimeoutStopSec=15"):
+    for line in ("Restart=on-failure", "RestartPreventExitStatus=CONFIG USAGE NOPERM", "TimeoutStopSec=15",
+                 "Type=notify", "WatchdogSec=60", "LoadCredential=identity.key:/etc/ladderd/identity.key",
+                 "DynamicUser=yes", "RuntimeDirectory=ladderd", "RuntimeDirectoryMode=0700"):
         assert f"\n{line}\n" in text, line
+    reload = [line.split("=", 1)[1].split() for line in text.splitlines() if line.startswith("ExecReload=")]
+    assert reload[0][1] == "check" and reload[1] == ["/bin/kill", "-HUP", "$MAINPID"], reload
+    check_system_calls(text)
 
 
 if __name__ == "__main__":

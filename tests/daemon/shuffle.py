@@ -7,15 +7,13 @@ one class or is forwarded, and what is forwarded is received once (spec section 
 import json
 import os
 import random
-import re
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 from broker import Broker, Redis, free_port, run, wait_until
-from daemon_case import (DEAD, OUTPUTS, Daemon, by_key, create_topic, difference, generate, is_empty, refused,
-                         replay, settings, stop_within, write_config, write_events)
+from daemon_case import (DEAD, OUTPUTS, Daemon, by_key, create_topic, difference, generate, is_empty,
+                         metrics, refused, replay, settings, stop_within, write_config, write_events)
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 24_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
@@ -31,7 +29,6 @@ TOPICS = {
 }
 KINDS = {"message": "ladder.messages", "open": "ladder.opens", "outcome": "ladder.outcomes",
          "spend": "ladder.opens", "click": "ladder.clicks"}
-METRIC = re.compile(r'(ladderd_\w+)\{(.*)\} (\S+)')
 
 
 def topic_of(number, event):
@@ -80,26 +77,18 @@ class Feed:
                                                       f"partitioner={partitioner}")
 
 
-def metrics(ports):
-    """Numbers of all instances: by name, then (topic, partition); classes and instances are added up."""
-    sums = {}
-    for port in ports:
-        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-        for name, labels, value in METRIC.findall(page):
-            labels = dict(re.findall(r'(\w+)="([^"]*)"', labels))
-            if "partition" in labels:
-                place = (labels["topic"], int(labels["partition"]))
-                sums.setdefault(name, {}).setdefault(place, 0)
-                sums[name][place] += int(float(value))
-    return sums
+def check_none_is_late(ports):
+    late = {place: count for place, count in metrics(ports)["ladderd_events_total late"].items() if count}
+    assert not late, f"in the order in which they were sent none was late: {late}"
 
 
-def wait_for_wanted(broker, want, daemon):
+def wait_for_wanted(broker, want, daemon, ports):
     """Until all rows are as they must be: nothing is left of what counted as organic until its click's facts
     had come from another partition, though its owner may have been killed just then."""
     begin, problem = time.monotonic(), ""
     while problem is not None:
         daemon.check_runs()
+        check_none_is_late(ports)
         assert time.monotonic() - begin < 60, f"{problem}\n{daemon.said()[-3000:]}"
         time.sleep(1)
         got = by_key(broker.rows(*OUTPUTS))
@@ -142,8 +131,9 @@ def start(config, folder, name, port):
 
 
 def read_it_all(config, folder, feed, want):
-    """One instance, then two; the first is killed, and stays away until the other has what it had; then the
-    other is stopped, with what it has not sent yet, until the first has everything, and goes on."""
+    """One instance, then two; the first is killed, and stays away until the other has what it had, and events
+    that are nearly `lateness` newer than those that it has not taken in yet; then the other is stopped, with
+    what it has not sent yet, until the first has everything, and goes on."""
     daemons, ports = [], [free_port(), free_port()]
     try:
         for _ in range(3):
@@ -155,8 +145,8 @@ def read_it_all(config, folder, feed, want):
         feed.send_chunk()
         daemons[0].kill9()
         feed.send_chunk()
-        daemons[1].wait_said("a task is read back", 20, count=PARTITIONS)
         feed.send_chunk()
+        wait_until(lambda: held(ports[1:]) == PARTITIONS, 20, "the other with all tasks")
         daemons[0].start()
         daemons[0].wait_said("a task is read back", 20)
         feed.send_chunk()
@@ -165,8 +155,8 @@ def read_it_all(config, folder, feed, want):
         feed.send_chunk()
         daemons[1].resume()
         assert feed.chunk == CHUNKS
-        wait_for_wanted(feed.broker, want, daemons[0])
         wait_until(lambda: held(ports) == PARTITIONS, 20, "both with their tasks")
+        wait_for_wanted(feed.broker, want, daemons[0], ports)
         time.sleep(1.5)  # the status is said once a second
         check_balance(feed, ports)
         assert feed.broker.count(DEAD) == 0

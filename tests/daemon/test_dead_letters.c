@@ -49,7 +49,7 @@ static void take_report(void *ctx, const struct kafka_report *report)
 static void open_out(const struct kafka_property *properties, size_t property_count)
 {
 	const struct kafka_out_options options = {
-		.connection = {kafka_mock_brokers(mock), properties, property_count},
+		.connection = {kafka_mock_brokers(mock), properties, property_count, 0},
 		.topics = topics,
 		.topic_count = 1,
 		.queue_records = 1000,

@@ -113,6 +113,29 @@ static void test_names_a_missing_directory(void **state)
 	assert_int_equal(identity_load(directory, &identity, error, sizeof error), 78);
 }
 
+/* What the service manager hands over is for us alone, whatever its group's bits say, and is never made. */
+static void test_credential(void **state)
+{
+	(void)state;
+	static const char text[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+	struct identity known, identity;
+	const char *name = strrchr(path, '/') + 1;
+	write_key(text, strlen(text), 0600);
+	assert_int_equal(identity_load(path, &known, error, sizeof error), 0);
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	write_key(text, strlen(text), 0440);
+	assert_int_equal(identity_load(path, &identity, error, sizeof error), 77);
+	assert_int_equal(identity_load(name, &identity, error, sizeof error), 0);
+	assert_memory_equal(&known, &identity, sizeof known);
+	write_key(text, strlen(text), 0444);
+	assert_int_equal(identity_load(name, &identity, error, sizeof error), 77);
+	unlink(path);
+	assert_int_equal(identity_load(name, &identity, error, sizeof error), 78);
+	assert_non_null(strstr(error, "LoadCredential="));
+	assert_int_equal(access(path, F_OK), -1);
+	unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 static size_t directory_entries(void)
 {
 	DIR *entries = opendir(directory);
@@ -229,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup(test_refuses_what_others_may_read, setup),
 		cmocka_unit_test_setup(test_refuses_malformed_content, setup),
 		cmocka_unit_test_setup(test_names_a_missing_directory, setup),
+		cmocka_unit_test_setup(test_credential, setup),
 		cmocka_unit_test_setup(test_race_of_processes_has_one_key, setup),
 		cmocka_unit_test(test_sealed_opens_in_another_process),
 		cmocka_unit_test(test_no_changed_bit_opens),

@@ -323,6 +323,24 @@ static void end_comes_and_goes(void **state)
 	reader_destroy(reader);
 }
 
+static void an_end_may_be_one_no_more(void **state)
+{
+	(void)state;
+	write_dense(0, 10, 8);
+	struct reader *reader = reader_start_dense(7);
+	reader_read_to_end(reader, 0, 0);
+	assert_true(kafka_in_ask_end(reader->in, 0, 0));
+	assert_true(kafka_in_at_end(reader->in, 0, 0));
+	write_dense(10, 2, 8);
+	assert_true(kafka_in_at_end(reader->in, 0, 0));
+	assert_true(kafka_in_ask_end(reader->in, 0, 0));
+	assert_false(kafka_in_at_end(reader->in, 0, 0));
+	reader_read_to_end(reader, 0, 0);
+	assert_int_equal(reader->count, 5);
+	check_dense(reader, 0, 7);
+	reader_destroy(reader);
+}
+
 static void seek_drops_what_was_under_way(void **state)
 {
 	(void)state;
@@ -519,6 +537,7 @@ int main(void)
 		TEST(tasks_are_split_and_keys_meet),
 		TEST(caller_chooses_and_gets_no_more_than_asked),
 		TEST(end_comes_and_goes),
+		TEST(an_end_may_be_one_no_more),
 		TEST(seek_drops_what_was_under_way),
 		TEST(memory_is_bounded_while_reading_is_slow),
 		TEST(gap_at_start_is_named),

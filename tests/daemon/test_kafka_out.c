@@ -318,7 +318,7 @@ static void settings_are_judged_by_name(void **state)
 		{{"security.protocol", "none"}, "security.protocol"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		const struct kafka_connection connection = {"127.0.0.1:1", &cases[i].property, 1};
+		const struct kafka_connection connection = {"127.0.0.1:1", &cases[i].property, 1, 0};
 		assert_int_equal(kafka_connection_check(&connection, &error), cases[i].text == NULL);
 		if (!cases[i].text)
 			continue;

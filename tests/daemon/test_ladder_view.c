@@ -159,7 +159,7 @@ static void test_a_long_name_is_cut_at_a_character(void **state)
 static char *draw(const struct ladder_view *view, unsigned width, unsigned height, bool is_plain)
 {
 	struct buffer out = {0};
-	struct ladder_paper paper = {width, height, is_plain};
+	struct ladder_paper paper = {.width = width, .height = height, .is_plain = is_plain};
 	ladder_view_draw(view, &paper, "a title", &out);
 	buffer_put(&out, "", 1);
 	return out.data;

@@ -264,6 +264,48 @@ static void test_missing_page_is_told(void **state)
 	side_close(side);
 }
 
+/* Whichever way the names, the meta or the vector came to be others than the commit left there, nothing of it
+ * is taken, and no commit goes on from what is not whole. */
+static void test_an_image_that_is_not_whole_is_told(void **state)
+{
+	static const struct {
+		const char *what, *key, *said;
+		bool fails_commit;
+	} faults[] = {
+		{"DEL {ladder:3}:names", "{ladder:3}:names", "names 0 pages of 400", true},
+		{"SREM {ladder:3}:names p/17", "{ladder:3}:names", "names 399 pages of 400", true},
+		{"SADD {ladder:3}:names p/999", "{ladder:3}:names", "names 401 pages of 400", true},
+		{"EVAL redis.call('SREM',KEYS[1],'p/17')redis.call('SADD',KEYS[1],'p/999') 1 "
+		 "{ladder:3}:names", "{ladder:3}:p/999", "is gone", false},
+		{"EVAL redis.call('SREM',KEYS[1],'p/17')redis.call('SADD',KEYS[1],'p/18\\0') 1 "
+		 "{ladder:3}:names", "{ladder:3}:names", "not written by ladderd", false},
+		{"DEL {ladder:3}:meta", "{ladder:3}:meta", "damaged", false},
+		{"SETRANGE {ladder:3}:meta 30 x", "{ladder:3}:meta", "damaged", false},
+		{"SETRANGE {ladder:3}:vector 36 2", "{ladder:3}:meta", "the vector beside it", false},
+		{"SETRANGE {ladder:3}:p/17 30 x", "{ladder:3}:p/17", "damaged", false},
+		{"COPY {ladder:3}:p/18 {ladder:3}:p/17 REPLACE", "{ladder:3}:p/17", "damaged", false},
+	};
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		setup(state);
+		struct side *side = side_open(3);
+		restore(side);
+		assert_int_equal(commit(side, 1), LEDGER_DONE);
+			redisContext *redis = redis_open();
+		redisReply *reply = redisCommand(redis, faults[i].what);
+		assert_int_not_equal(reply->type, REDIS_REPLY_ERROR);
+		freeReplyObject(reply);
+		redisFree(redis);
+		if (faults[i].fails_commit) {
+			assert_int_equal(commit(side, 2), LEDGER_FAILED);
+			assert_non_null(strstr(side->error, "{ladder:3}:names is not whole"));
+		}
+		assert_int_equal(restore(side), LEDGER_FAILED);
+		assert_non_null(strstr(side->error, faults[i].key));
+		assert_non_null(strstr(side->error, faults[i].said));
+		side_close(side);
+	}
+}
+
 static void test_another_identity_is_told(void **state)
 {
 	(void)state;
@@ -510,6 +552,8 @@ static void test_urls(void **state)
 		{"redis://:p@x@[::1]:7", "[::1]:7", "", "p@x", "0"},
 		{"unix:///run/redis.sock", "/run/redis.sock", "", "", "0"},
 		{"unix://me:you@/run/redis.sock", "/run/redis.sock", "me", "you", "0"},
+		{"unix:///run/redis.sock?db=7", "/run/redis.sock", "", "", "7"},
+		{"unix://me:@/run/redis.sock?db=7", "/run/redis.sock", "me", "", "7"},
 		{"unix:///run/a,b.sock", "/run/a,b.sock", "", "", "0"},
 		{"redis://a,b:1,[::1]:2", "a:6379 b:1 [::1]:2", "", "", "0"},
 		{"redis://u:p,w@a:1,b:2/3", "a:1 b:2", "u", "p,w", "3"},
@@ -519,6 +563,7 @@ static void test_urls(void **state)
 		"redis://h:70000", "redis://h/x", "redis://[::1", "redis://secret@h", "redis://u:%zz@h",
 		"redis://u:%4", "unix://", "unix://relative", "redis://:secret@:1", "redis://a,",
 		"redis://,a", "redis://a,,b", "redis://a/0,b/0", "redis://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a",
+		"unix:///a?db=", "unix:///a?db=x", "unix:///a?bd=1", "unix:///a?", "unix://?db=1",
 	};
 	char error[256];
 	struct redis_url parsed;
@@ -555,6 +600,7 @@ static int run_group(const char *backend)
 		cmocka_unit_test_setup(test_flushed_redis_fences, setup),
 		cmocka_unit_test_setup(test_wrong_type_names_the_key, setup),
 		cmocka_unit_test_setup(test_missing_page_is_told, setup),
+		cmocka_unit_test(test_an_image_that_is_not_whole_is_told),
 		cmocka_unit_test_setup(test_another_identity_is_told, setup),
 		cmocka_unit_test_setup(test_waits_for_a_redis_that_is_away, setup),
 		cmocka_unit_test_setup(test_full_redis_is_waited_out, setup),

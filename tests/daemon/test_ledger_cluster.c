@@ -130,11 +130,27 @@ static int stop_nodes(void **state)
 	return 0;
 }
 
+static long long epoch_at(struct node *node)
+{
+	redisReply *reply = ask(node, "CLUSTER INFO");
+	const char *at = strstr(reply->str, "cluster_current_epoch:");
+	assert_non_null(at);
+	long long epoch = strtoll(strchr(at, ':') + 1, NULL, 10);
+	freeReplyObject(reply);
+	return epoch;
+}
+
+/* Who imports says so to the other, in a greater epoch. Until the other has heard it, what was said before of
+ * the slot may still be on its way and take it back. */
 static void give_slot(struct node *to)
 {
+	struct node *from = to == &nodes[0] ? &nodes[1] : &nodes[0];
+	freeReplyObject(ask(to, "CLUSTER SETSLOT %u IMPORTING %s", slot, from->id)); /* an error: it has it */
 	tell(to, "CLUSTER SETSLOT %u NODE %s", slot, to->id);
-	for (size_t i = 0; i < NODES; i++)
-		tell(&nodes[i], "CLUSTER SETSLOT %u NODE %s", slot, to->id);
+	tell(from, "CLUSTER SETSLOT %u NODE %s", slot, to->id);
+	for (int i = 0; i < PATIENCE_MS && epoch_at(to) != epoch_at(from); i++)
+		usleep(1000);
+	assert_int_equal(epoch_at(to), epoch_at(from));
 }
 
 /* The slot of TASK is at the first node, with nothing in it. */

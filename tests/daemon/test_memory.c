@@ -51,14 +51,30 @@ static void test_refused(void **state)
 	assert_non_null(strstr(error, "fewer workers"));
 }
 
+static bool is_full(uint64_t resident_permille, uint64_t uncopied_permille, uint64_t ahead_permille,
+		    bool was_full)
+{
+	const uint64_t permille = plan.state_bytes / 1000;
+	const struct memory_use use = {.resident_bytes = resident_permille * permille,
+				       .uncopied_bytes = uncopied_permille * permille,
+				       .ahead_bytes = ahead_permille * permille};
+	return memory_is_full(&plan, &use, was_full);
+}
+
 static void test_full_until_there_is_room(void **state)
 {
 	(void)state;
 	assert_true(plans(1000, 2, 1000));
-	assert_false(memory_is_full(&plan, plan.state_bytes - 1, false));
-	assert_true(memory_is_full(&plan, plan.state_bytes, false));
-	assert_true(memory_is_full(&plan, plan.state_bytes - MIB, true));
-	assert_false(memory_is_full(&plan, plan.state_bytes / 100 * 94, true));
+	assert_false(is_full(999, 0, 0, false));
+	assert_true(is_full(1001, 0, 0, false));
+	assert_true(is_full(999, 0, 0, true));
+	assert_false(is_full(940, 0, 0, true));
+	assert_false(is_full(500, 490, 0, false));
+	assert_true(is_full(500, 510, 0, false));
+	assert_true(is_full(500, 490, 0, true));
+	assert_false(is_full(1090, 0, 100, false));
+	assert_true(is_full(1110, 0, 100, false));
+	assert_false(is_full(1000, 40, 100, true));
 }
 
 /* ---- Control groups ---- */

@@ -160,6 +160,30 @@ static void test_one_slot_moves(void **state)
 	slot_map_destroy(map);
 }
 
+/* No genuine cluster has so many, and a reply must not fill the memory, nor the stack of who copies them. */
+static void test_nodes_beyond_the_limit(void **state)
+{
+	(void)state;
+	struct slot_map *map = slot_map_create();
+	size_t count;
+	for (int nodes = CLUSTER_NODES_MAX; nodes <= CLUSTER_NODES_MAX + 1; nodes++) {
+		size_t size = 64 + (size_t)nodes * 32;
+		char *text = malloc(size);
+		int len = snprintf(text, size, "*1\r\n*%d\r\n:0\r\n:16383\r\n", nodes + 2);
+		for (int i = 0; i < nodes; i++)
+			len += snprintf(text + len, size - (size_t)len,
+					"*2\r\n$5\r\n%05d\r\n:7\r\n", i);
+		assert_true(take(map, text) == (nodes == CLUSTER_NODES_MAX));
+		free(text);
+	}
+	slot_map_move(map, 12, &asked);
+	slot_map_places(map, &count);
+	assert_int_equal(count, CLUSTER_NODES_MAX);
+	assert_null(slot_map_owner(map, 12));
+	assert_int_equal(slot_map_owned_count(map), SLOT_COUNT - 1);
+	slot_map_destroy(map);
+}
+
 static void test_info(void **state)
 {
 	(void)state;
@@ -182,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_redirect_of_a_socket_without_host),
 		cmocka_unit_test(test_slot_maps),
 		cmocka_unit_test(test_one_slot_moves),
+		cmocka_unit_test(test_nodes_beyond_the_limit),
 		cmocka_unit_test(test_info),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

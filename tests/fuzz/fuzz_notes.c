@@ -27,7 +27,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	task_collect(task, ~0u, true, &sink);
 	bulletin_put_mark(genuine, NOTE_CAUGHT_UP);
 	bulletin_put_activity(genuine, 0, EVENT_COUNT);
-	bulletin_put_covered(genuine, 1);
+	struct activity_digest digest = {0};
+	activity_digest_note(&digest, START_MS, EVENT_COUNT);
+	bulletin_put_activity_before(genuine, 0, &digest);
+	bulletin_put_covered(genuine, 1, 2);
 	bulletin_put_confirmed(genuine, START_MS);
 	task_destroy(task);
 	return 0;
@@ -58,9 +61,9 @@ static void take_confirmed(void *ctx, int64_t position_ms)
 	(void)ctx, (void)position_ms;
 }
 
-static void take_covered(void *ctx, int64_t since_ms)
+static void take_covered(void *ctx, int64_t since_ms, int64_t time_ms)
 {
-	(void)ctx, (void)since_ms;
+	(void)ctx, (void)since_ms, (void)time_ms;
 }
 
 static void take_forward(void *ctx, const struct forward *forward)
@@ -71,6 +74,13 @@ static void take_forward(void *ctx, const struct forward *forward)
 static void take_activity(void *ctx, size_t input, uint64_t event_count)
 {
 	(void)ctx, (void)input, (void)event_count;
+}
+
+static void take_activity_before(void *ctx, size_t input, const struct activity_digest *digest)
+{
+	static struct input_activity activity;
+	(void)ctx, (void)input;
+	input_activity_add(&activity, digest);
 }
 
 static bool take_row(void *ctx, struct slice key, struct slice value, bool is_history)
@@ -86,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct bulletin_reader reader = {
 		take_task, task_rows_names, task_rows_reports, task_rows_window, task_rows_span,
 		take_mark, take_dead, take_forward, take_parents, take_confirmed, take_activity,
-		take_covered, &rows};
+		take_activity_before, take_covered, &rows};
 	bool is_whole = bulletin_read_notes(notes, fixture.options.window_count, &reader);
 	merger_advance(rows.merger, START_MS + 4 * DAY_MS);
 	merger_publish(rows.merger, MERGER_AT_ONCE, is_whole ? ROWS_MAX : 1, 1, take_row, NULL);

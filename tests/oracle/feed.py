@@ -59,25 +59,19 @@ class Feed:
         hot = 4 if self.span > 10 * DAY_MS else 40
         self.hot = [self.start + self.rng.randrange(self.span) for _ in range(hot)]
         self.is_tidy = self.rng.random() < 0.6
-        if not self.is_tidy:
-            self.share_zone()
         self.accounts = list(self.settings["accounts"]) + ["free/account", self.settings["default_account"]]
         names = dict.fromkeys(["ad-x"] + self.rng.sample(AD_NAMES, self.rng.randrange(2, 6)))
         self.ads = {ad: self.home() for ad in names}
-
-    def share_zone(self):
-        """A campaign may then span accounts: whose days its own are is open only where zones differ."""
-        for account in self.settings["accounts"].values():
-            account.pop("timezone", None)
-        self.config = config_from(self.settings)
 
     def full_home(self):
         account, number = self.rng.choice(self.accounts), self.rng.randrange(3)
         return {"account": account, "campaign": f"{account}/c{number}", "adset": f"{account}/c{number}/s%"}
 
     def home(self):
-        """Where an ad belongs; some have no adset, some no campaign."""
+        """Where an ad belongs; some have no adset, some no campaign, and some campaigns span accounts."""
         home = self.full_home()
+        if not self.is_tidy and self.chance(0.3):
+            home["account"] = self.rng.choice(self.accounts)
         for level in ("campaign", "adset"):
             if self.rng.random() < 0.15:
                 del home[level]

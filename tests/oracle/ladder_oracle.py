@@ -55,6 +55,11 @@ class Totals:
                 if entity[0] == "ad":
                     self.zones[ad] = self.config.account(self.ads.shown(entity)["account"]).timezone
 
+    def zone_of_people(self, entity):
+        """People are in the days of one zone: of the accounts that have ads there, the first one's by id."""
+        account = min((self.ads.account(ad) for ad in self.ads.members[entity]), key=str.encode)
+        return self.config.account(account).timezone
+
     def add_step(self, step):
         for basis, t in (("event", step.event_ts), ("cohort", step.cohort_ts)):
             if step.cause_ts - t > self.config.retention:
@@ -62,6 +67,8 @@ class Totals:
                 continue
             spans = [span for span in self.rolling if span.start <= t < span.end] + [hour_span(t)]
             for entity, zone in self.entities(step.ad):
+                if step.name == "people":
+                    zone = self.zone_of_people(entity)
                 for span in spans + [self.days.span(t, zone)]:
                     self.add(self.rows[basis, entity, span], step)
 

@@ -91,15 +91,15 @@ struct kafka_in {
 	int32_t tasks[SIM_PARTITIONS_MAX];
 	size_t task_count;
 	size_t topic_count;
-	struct reading readings[SIM_INPUTS * SIM_PARTITIONS_MAX];
-	int64_t ends[SIM_INPUTS * SIM_PARTITIONS_MAX];
+	struct reading readings[TOPICS_MAX * SIM_PARTITIONS_MAX];
+	int64_t ends[TOPICS_MAX * SIM_PARTITIONS_MAX];
 };
 
 struct kafka_in *kafka_in_create(const struct kafka_in_options *options, struct kafka_error *error)
 {
 	(void)error;
 	struct kafka_in *in = calloc(1, sizeof(*in));
-	CHECK(in && options->topic_count <= SIM_INPUTS && options->task_count <= SIM_PARTITIONS_MAX);
+	CHECK(in && options->topic_count <= TOPICS_MAX && options->task_count <= SIM_PARTITIONS_MAX);
 	in->topic_count = options->topic_count;
 	in->task_count = options->task_count;
 	for (size_t i = 0; i < options->task_count; i++)
@@ -147,7 +147,7 @@ bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offse
 {
 	(void)traces, (void)timeout_ms;
 	if (is_away() || (!kafka.is_calm && sim_chance(30))) {
-		*error = (struct kafka_error){KAFKA_FAULT_RETRY, "the brokers are away"};
+		*error = (struct kafka_error){.fault = KAFKA_FAULT_RETRY, .text = "the brokers are away"};
 		return false;
 	}
 	for (size_t i = 0; i < in->topic_count; i++) {
@@ -166,6 +166,13 @@ void kafka_in_stop_task(struct kafka_in *in, int32_t task)
 {
 	for (size_t i = 0; i < in->topic_count; i++)
 		reading_of(in, i, task)->is_started = false;
+}
+
+/* Memory is full when the world says so. */
+size_t kafka_in_ahead_bytes(const struct kafka_in *in)
+{
+	(void)in;
+	return 0;
 }
 
 int kafka_in_fd(const struct kafka_in *in)
@@ -210,6 +217,15 @@ bool kafka_in_at_end(const struct kafka_in *in, size_t input, int32_t task)
 {
 	const struct reading *reading = &in->readings[kafka_in_index(in, input, task)];
 	return reading->is_started && reading->position >= reading->known_end;
+}
+
+bool kafka_in_ask_end(struct kafka_in *in, size_t input, int32_t task)
+{
+	struct reading *reading = reading_of(in, input, task);
+	if (is_away())
+		return false;
+	reading->known_end = (int64_t)reading->log->count;
+	return true;
 }
 
 int64_t kafka_in_position(const struct kafka_in *in, size_t input, int32_t task)
@@ -361,9 +377,13 @@ enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t p
 
 static void report(struct kafka_out *out, const struct sending *sending, bool is_delivered)
 {
-	struct kafka_report report = {sending->topic, buffer_slice(&sending->key), sending->token,
-				      is_delivered, false,
-				      is_delivered ? NULL : "the session cannot go on"};
+	struct kafka_report report = {
+		.topic = sending->topic,
+		.key = buffer_slice(&sending->key),
+		.token = sending->token,
+		.is_delivered = is_delivered,
+		.why = is_delivered ? NULL : "the session cannot go on",
+	};
 	out->counts[sending->topic].delivered_count += is_delivered;
 	out->counts[sending->topic].failed_count += !is_delivered;
 	out->options.report(out->options.ctx, &report);
@@ -401,6 +421,12 @@ void kafka_out_poll(struct kafka_out *out, int wait_ms)
 		write(out, &out->sending[count]);
 	if (count)
 		report_all(out, count, true);
+}
+
+const char *kafka_out_denied(const struct kafka_out *out)
+{
+	(void)out;
+	return NULL;
 }
 
 bool kafka_out_is_away(const struct kafka_out *out)

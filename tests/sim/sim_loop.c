@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_timers.h"
 
 /* ---- Chance ---- */
 
@@ -121,22 +122,12 @@ void loop_unwatch(struct loop *loop, int watch)
 
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
 {
-	for (struct loop_timer **at = &loop->timers; *at; at = &(*at)->next)
-		if (*at == timer) {
-			*at = timer->next;
-			break;
-		}
-	timer->is_set = false;
+	sim_timer_cancel(&loop->timers, timer);
 }
 
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
 {
-	if (timer->is_set)
-		loop_timer_cancel(loop, timer);
-	timer->due_ms = due_ms;
-	timer->is_set = true;
-	timer->next = loop->timers;
-	loop->timers = timer;
+	sim_timer_set(&loop->timers, timer, due_ms);
 }
 
 void loop_wake(struct loop *loop)

@@ -2,24 +2,9 @@
 #include <stdlib.h>
 
 #include "daemon/ledger_private.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_store.h"
 
 enum { ARGUMENTS_MAX = 2048, ROOM_BYTES = 64 << 10, UP_AFTER_MAX_US = 300000, LATE_MAX_US = 3000000 };
-
-/* ---- What Redis holds ---- */
-
-struct entry {
-	struct buffer key;
-	bool is_set;
-	struct buffer text;    /* of a set: its members, each with its length in front */
-	int64_t expires_us;    /* 0: never */
-};
-
-struct store {
-	struct entry *entries;
-	size_t count;
-	size_t capacity;
-};
 
 struct command {
 	struct buffer *arguments;
@@ -35,8 +20,8 @@ struct orphan {
 };
 
 static struct {
-	struct store store;
-	struct store saved;
+	struct sim_store store;
+	struct sim_store saved;
 	struct redis_link *links;
 	struct orphan *orphans;
 	int64_t up_us;    /* it is away until then */
@@ -55,230 +40,18 @@ static void *grow(void *array, size_t *capacity, size_t count, size_t size)
 	return array;
 }
 
-static void entry_clear(struct entry *entry)
-{
-	buffer_destroy(&entry->key);
-	buffer_destroy(&entry->text);
-	*entry = (struct entry){.expires_us = 0};
-}
-
-static void store_clear(struct store *store)
-{
-	for (size_t i = 0; i < store->count; i++)
-		entry_clear(&store->entries[i]);
-	free(store->entries);
-	*store = (struct store){0};
-}
-
-static struct buffer copy_of(const struct buffer *from)
-{
-	struct buffer to = {0};
-	buffer_put(&to, from->data, from->len);
-	return to;
-}
-
-static void store_copy(struct store *to, const struct store *from)
-{
-	store_clear(to);
-	to->entries = calloc(from->count ? from->count : 1, sizeof(*to->entries));
-	CHECK(to->entries);
-	to->count = to->capacity = from->count;
-	for (size_t i = 0; i < from->count; i++)
-		to->entries[i] = (struct entry){copy_of(&from->entries[i].key), from->entries[i].is_set,
-						copy_of(&from->entries[i].text), from->entries[i].expires_us};
-}
-
-static void remove_entry(struct entry *entry)
-{
-	entry_clear(entry);
-	*entry = redis.store.entries[--redis.store.count];
-}
-
-static struct entry *find(struct slice key)
-{
-	for (size_t i = 0; i < redis.store.count; i++) {
-		struct entry *entry = &redis.store.entries[i];
-		if (!slice_equal(buffer_slice(&entry->key), key))
-			continue;
-		if (entry->expires_us == 0 || entry->expires_us > sim_now_us())
-			return entry;
-		remove_entry(entry);
-		return NULL;
-	}
-	return NULL;
-}
-
-static struct entry *find_or_add(struct slice key)
-{
-	struct entry *entry = find(key);
-	if (entry)
-		return entry;
-	struct store *store = &redis.store;
-	store->entries = grow(store->entries, &store->capacity, store->count, sizeof(*store->entries));
-	entry = &store->entries[store->count++];
-	*entry = (struct entry){.expires_us = 0};
-	buffer_put(&entry->key, key.data, key.len);
-	return entry;
-}
-
 /* ---- Commands ---- */
 
-void sim_answer_destroy(struct sim_answer *answer)
-{
-	buffer_destroy(&answer->text);
-}
-
-static struct sim_answer answer_text(enum sim_kind kind, struct slice text)
-{
-	struct sim_answer answer = {.kind = kind};
-	buffer_put(&answer.text, text.data, text.len);
-	return answer;
-}
-
-static struct sim_answer answer_number(int64_t number)
-{
-	return (struct sim_answer){.kind = SIM_INTEGER, .integer = number};
-}
-
-static size_t count_members(const struct entry *entry)
-{
-	size_t count = 0;
-	struct reader reader = reader_of(buffer_slice(&entry->text));
-	for (; !reader_at_end(&reader); count++)
-		(void)reader_text(&reader);
-	return count;
-}
-
-static bool is_member(const struct entry *entry, struct slice member)
-{
-	struct reader reader = reader_of(buffer_slice(&entry->text));
-	while (!reader_at_end(&reader))
-		if (slice_equal(reader_text(&reader), member))
-			return true;
-	return false;
-}
-
-static void remove_member(struct entry *entry, struct slice member)
-{
-	struct buffer kept = {0};
-	struct reader reader = reader_of(buffer_slice(&entry->text));
-	while (!reader_at_end(&reader)) {
-		struct slice text = reader_text(&reader);
-		if (!slice_equal(text, member))
-			buffer_put_text(&kept, text);
-	}
-	buffer_destroy(&entry->text);
-	entry->text = kept;
-}
-
-static struct sim_answer do_set(const struct slice *arguments, size_t count)
-{
-	struct entry *entry = find_or_add(arguments[1]);
-	CHECK(!entry->is_set && (count == 3 || (count == 5 && slice_equal(arguments[3], slice_from("EX")))));
-	entry->text.len = 0;
-	buffer_put(&entry->text, arguments[2].data, arguments[2].len);
-	entry->expires_us = count == 5 ? sim_now_us() + atoll(arguments[4].data) * 1000000 : 0;
-	return answer_text(SIM_STATUS, slice_from("OK"));
-}
-
-static struct sim_answer do_members(struct slice key)
-{
-	struct sim_answer answer = {.kind = SIM_LIST};
-	const struct entry *entry = find(key);
-	if (!entry)
-		return answer;
-	CHECK(entry->is_set);
-	answer.count = count_members(entry);
-	answer.text = copy_of(&entry->text);
-	return answer;
-}
-
-static struct sim_answer do_add_members(const struct slice *arguments, size_t count)
-{
-	int64_t added = 0;
-	struct entry *entry = find_or_add(arguments[1]);
-	CHECK(entry->is_set || entry->text.len == 0);
-	entry->is_set = true;
-	for (size_t i = 2; i < count; i++) {
-		if (is_member(entry, arguments[i]))
-			continue;
-		buffer_put_text(&entry->text, arguments[i]);
-		added++;
-	}
-	return answer_number(added);
-}
-
-static struct sim_answer do_remove_members(const struct slice *arguments, size_t count)
-{
-	struct entry *entry = find(arguments[1]);
-	for (size_t i = 2; entry && i < count; i++)
-		remove_member(entry, arguments[i]);
-	if (entry && entry->text.len == 0)
-		remove_entry(entry);
-	return answer_number(0);
-}
-
-/* How many of the keys there are; they go, too, if that is wanted. */
-static struct sim_answer do_keys(const struct slice *arguments, size_t count, bool is_removed)
-{
-	int64_t found = 0;
-	for (size_t i = 1; i < count; i++) {
-		struct entry *entry = find(arguments[i]);
-		found += entry != NULL;
-		if (entry && is_removed)
-			remove_entry(entry);
-	}
-	return answer_number(found);
-}
-
-static struct sim_answer do_rename(struct slice from, struct slice to)
-{
-	struct entry *entry = find(from);
-	if (!entry)
-		return answer_text(SIM_ERROR, slice_from("ERR no such key"));
-	struct entry moved = *entry;
-	*entry = redis.store.entries[--redis.store.count];
-	struct entry *old = find(to);
-	if (old)
-		remove_entry(old);
-	moved.key.len = 0;
-	buffer_put(&moved.key, to.data, to.len);
-	struct entry *place = find_or_add(to);
-	entry_clear(place);
-	*place = moved;
-	return answer_text(SIM_STATUS, slice_from("OK"));
-}
-
+/* The ledger never takes a key for what it is not. */
 struct sim_answer sim_redis_do(const struct slice *arguments, size_t count)
 {
-	struct slice name = arguments[0];
+	struct slice name = arguments[0]; /* SET and all of sets begin with S */
+	bool minds_kind = name.data[0] == 'S' || slice_equal(name, slice_from("GET"));
 	CHECK(count >= 2);
-	struct entry *entry = find(arguments[1]);
-	if (slice_equal(name, slice_from("GET"))) {
-		CHECK(!entry || !entry->is_set);
-		return entry ? answer_text(SIM_TEXT, buffer_slice(&entry->text))
-			     : (struct sim_answer){.kind = SIM_NIL};
-	}
-	if (slice_equal(name, slice_from("SET")))
-		return do_set(arguments, count);
-	if (slice_equal(name, slice_from("SMEMBERS")))
-		return do_members(arguments[1]);
-	if (slice_equal(name, slice_from("SCARD")))
-		return answer_number(entry ? (int64_t)count_members(entry) : 0);
-	if (slice_equal(name, slice_from("SADD")))
-		return do_add_members(arguments, count);
-	if (slice_equal(name, slice_from("SREM")))
-		return do_remove_members(arguments, count);
-	if (slice_equal(name, slice_from("EXISTS")))
-		return do_keys(arguments, count, false);
-	if (slice_equal(name, slice_from("UNLINK")))
-		return do_keys(arguments, count, true);
-	if (slice_equal(name, slice_from("RENAME")))
-		return do_rename(arguments[1], arguments[2]);
-	CHECK(slice_equal(name, slice_from("PERSIST")));
-	if (entry)
-		entry->expires_us = 0;
-	return answer_number(entry != NULL);
+	redis.store.now_us = sim_now_us();
+	const struct sim_entry *entry = sim_store_find(&redis.store, arguments[1]);
+	CHECK(!entry || !minds_kind || entry->is_set == sim_store_is_of_sets(name));
+	return sim_store_do(&redis.store, arguments, count);
 }
 
 static const char script_hash[] = "0123456789abcdef0123456789abcdef01234567";
@@ -291,14 +64,15 @@ static struct sim_answer do_command(const struct command *command)
 		arguments[i] = buffer_slice(&command->arguments[i]);
 	if (slice_equal(arguments[0], slice_from("SCRIPT"))) {
 		redis.has_script = true;
-		return answer_text(SIM_TEXT, slice_from(script_hash));
+		return sim_answer_text(SIM_TEXT, slice_from(script_hash));
 	}
 	if (!slice_equal(arguments[0], slice_from("EVALSHA")))
 		return sim_redis_do(arguments, command->count);
 	CHECK(slice_equal(arguments[1], slice_from(script_hash)) &&
 	      slice_equal(arguments[2], slice_from("3")));
 	if (!redis.has_script)
-		return answer_text(SIM_ERROR, slice_from("NOSCRIPT No matching script. Please use EVAL."));
+		return sim_answer_text(SIM_ERROR,
+				       slice_from("NOSCRIPT No matching script. Please use EVAL."));
 	return sim_lua_run(arguments + 3, 3, arguments + 6, command->count - 6);
 }
 
@@ -634,8 +408,8 @@ void sim_redis_end(void)
 {
 	CHECK(!redis.links);
 	forget_orphans();
-	store_clear(&redis.store);
-	store_clear(&redis.saved);
+	sim_store_clear(&redis.store);
+	sim_store_clear(&redis.saved);
 	sim_lua_end();
 }
 
@@ -652,17 +426,17 @@ void sim_redis_crash(bool is_empty)
 	redis.has_script = false;
 	redis.up_us = sim_now_us() + (int64_t)sim_random(2000000);
 	if (is_empty) {
-		store_clear(&redis.store);
-		store_clear(&redis.saved);
+		sim_store_clear(&redis.store);
+		sim_store_clear(&redis.saved);
 	} else {
-		store_copy(&redis.store, &redis.saved);
+		sim_store_copy(&redis.store, &redis.saved);
 	}
 	forget_orphans();
 }
 
 void sim_redis_save(void)
 {
-	store_copy(&redis.saved, &redis.store);
+	sim_store_copy(&redis.saved, &redis.store);
 }
 
 void sim_redis_calm(void)

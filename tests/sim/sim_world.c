@@ -60,13 +60,13 @@ static void share(struct instance *instance)
 		atomic_store(&shared->positions[i], TIME_NONE);
 	atomic_store(&shared->others_position_ms, INT64_MAX);
 	atomic_store(&shared->erased, world.nobody_erased);
+	atomic_store(&shared->config, world.config);
 }
 
 static struct worker *start_worker(struct instance *instance, size_t number, const int32_t *tasks,
 				   size_t count)
 {
 	struct worker_options options = {
-		.config = world.config,
 		.identity = world.identity,
 		.shared = &instance->shared,
 		.publisher = instance->publisher,
@@ -87,12 +87,12 @@ static void start(struct instance *instance)
 	*instance = (struct instance){.is_alive = true, .worker_count = 1 + sim_random(SIM_WORKERS_MAX)};
 	share(instance);
 	instance->publisher = publisher_create(&(struct publisher_options){
-		.config = world.config,
 		.shared = &instance->shared,
 		.worker_count = instance->worker_count,
 		.task_count = SIM_TASKS,
 		.current_partitions = 1,
 		.history_partitions = 1,
+		.alert_partitions = 1,
 		.session_ms = SESSION_MS,
 		.waiting_bytes = 1 << 20,
 		.queue_records = 2000,
@@ -385,10 +385,12 @@ static const struct worker_task *find_task(uint32_t number)
 static bool publisher_is_quiet(struct publisher *publisher)
 {
 	int64_t due_ms;
-	if (dead_letters_waiting(publisher->dead) || publisher->far.waiting_count)
+	if (dead_letters_waiting(publisher->dead) || publisher->far.waiting_count ||
+	    (publisher->forwards && forwards_waiting(publisher->forwards)))
 		return false;
 	return !publisher_merges(publisher) ||
 	       (publisher->merging.caught_up_count == SIM_TASKS && far_is_leased(publisher) &&
+		!publisher->far.look_due_ms &&
 		!merger_is_waiting(publisher->merging.merger, &due_ms));
 }
 

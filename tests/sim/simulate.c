@@ -1,9 +1,10 @@
-/* Simulates the daemon in a world that goes wrong: simulate --seed N [--count N] [--verbose]
+/* Simulates the daemon in a world that goes wrong: simulate --seed N [--count N] [--shuffle] [--verbose]
  *
  * Each seed is a feed of its own, read by instances that crash, are paused, come and go, with a Redis that
  * loses connections and writes, and brokers that are away. Then all goes well again, and when everything
  * has been read the rows in the topics must be those of one task after another that read the feed in order
- * and saw nothing of that. A seed that fails is named, and fails again by itself. */
+ * and saw nothing of that. A seed that fails is named, and fails again by itself. With --shuffle clicks and
+ * messages lie in any partition, and go to their people through the shuffle topic. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/hash.h"
+#include "core/base/partition.h"
 #include "core/decode/decode.h"
 #include "core/diagnose/diagnose.h"
 #include "core/pipeline.h"
@@ -19,6 +21,8 @@
 #include "tests/sim/sim.h"
 
 enum { EVENTS = 240, CHAOS_STEPS = 5000, SETTLE_STEPS = 60000, QUIET_STEPS = 400 };
+/* What comes from other tasks is waited for by time, too. */
+enum { SHUFFLE_QUIET_STEPS = 3000 };
 
 static const char *const input_names[SIM_INPUTS] = {"clicks", "messages", "outcomes", "spend"};
 
@@ -26,7 +30,8 @@ static const char *const input_names[SIM_INPUTS] = {"clicks", "messages", "outco
 static const char yaml[] =
 	"kafka:\n"
 	"  brokers: simulated:9092\n"
-	"  inputs: [{topic: clicks}, {topic: messages}, {topic: outcomes}, {topic: spend}]\n"
+	"  inputs: [{topic: clicks, key: %s}, {topic: messages, key: %s}, {topic: outcomes},\n"
+	"    {topic: spend}]\n"
 	"  outputs: {current: current, history: history, alerts: alerts, dead: dead, exchange: exchange}\n"
 	"clock: event\n"
 	"commit: {interval: 300ms}\n"
@@ -51,11 +56,16 @@ struct feed {
 	struct sim_log logs[SIM_INPUTS][SIM_TASKS];
 	size_t given[SIM_INPUTS][SIM_TASKS];
 	size_t rejected_count;
+	bool is_shuffled;
 };
 
 static void put_event(struct feed *feed, size_t input, struct slice key, struct slice value)
 {
-	sim_append(&feed->logs[input][hash_text(key) % SIM_TASKS], key, value);
+	bool is_anywhere = feed->is_shuffled && input <= 1;
+	size_t task = is_anywhere ? sim_random(SIM_TASKS)
+		      : feed->is_shuffled ? partition_of_key(PARTITIONER_MURMUR2, key, SIM_TASKS)
+					  : hash_text(key) % SIM_TASKS;
+	sim_append(&feed->logs[input][task], key, value);
 }
 
 static void make_feed(struct feed *feed)
@@ -174,23 +184,30 @@ static void tell_parents(struct reference *reference, const struct task_sink *si
 	buffer_destroy(&moved);
 }
 
-/* One task after another, one input after another: what came in which order does not count. */
-static void read_all(struct reference *reference, const struct feed *feed)
+/* One partition after another, one input after another: what came in which order does not count. Where events
+ * lie anywhere, one task has everybody. */
+static int64_t read_inputs(struct reference *reference, const struct feed *feed)
 {
-	struct task_sink sink = {take_names, take_reports, take_window, take_span, reference};
 	const struct decode_sink events = {take_event, take_reject, reference};
 	int64_t now_ms = TIME_NONE;
-	for (reference->task = 0; reference->task < SIM_TASKS; reference->task++) {
-		const struct task *task = reference->tasks[reference->task];
+	for (uint32_t partition = 0; partition < SIM_TASKS; partition++) {
+		reference->task = feed->is_shuffled ? 0 : partition;
 		for (reference->input = 0; reference->input < SIM_INPUTS; reference->input++) {
-			const struct sim_log *log = &feed->logs[reference->input][reference->task];
+			const struct sim_log *log = &feed->logs[reference->input][partition];
 			for (size_t i = 0; i < log->count; i++)
 				decode_record(reference->decoder, buffer_slice(&log->records[i].value),
 					      &events);
 		}
-		if (task->max_ms > now_ms)
-			now_ms = task->max_ms;
+		if (reference->tasks[reference->task]->max_ms > now_ms)
+			now_ms = reference->tasks[reference->task]->max_ms;
 	}
+	return now_ms;
+}
+
+static void read_all(struct reference *reference, const struct feed *feed)
+{
+	struct task_sink sink = {take_names, take_reports, take_window, take_span, reference};
+	int64_t now_ms = read_inputs(reference, feed);
 	for (reference->task = 0; reference->task < SIM_TASKS; reference->task++)
 		task_collect_names(reference->tasks[reference->task], &sink);
 	tell_parents(reference, &sink);
@@ -230,22 +247,41 @@ struct rows {
 		struct buffer key;
 		struct buffer value;
 		uint64_t revision;
+		uint64_t greatest; /* that was seen of the key */
 	} *rows;
 	size_t count;
 	size_t capacity;
+	uint32_t *index; /* open-addressed, twice the capacity: place + 1, 0 is free */
 };
+
+static uint32_t *place_of(const struct rows *rows, struct slice key)
+{
+	size_t at = hash_text(key) % (2 * rows->capacity);
+	while (rows->index[at] && !slice_equal(buffer_slice(&rows->rows[rows->index[at] - 1].key), key))
+		at = (at + 1) % (2 * rows->capacity);
+	return &rows->index[at];
+}
+
+static void grow(struct rows *rows)
+{
+	rows->capacity = rows->capacity ? 2 * rows->capacity : 256;
+	rows->rows = realloc(rows->rows, rows->capacity * sizeof(*rows->rows));
+	free(rows->index);
+	rows->index = calloc(2 * rows->capacity, sizeof(*rows->index));
+	CHECK(rows->rows && rows->index);
+	for (size_t i = 0; i < rows->count; i++)
+		*place_of(rows, buffer_slice(&rows->rows[i].key)) = (uint32_t)i + 1;
+}
 
 static struct row *row_of(struct rows *rows, struct slice key)
 {
-	for (size_t i = 0; i < rows->count; i++)
-		if (slice_equal(buffer_slice(&rows->rows[i].key), key))
-			return &rows->rows[i];
-	if (rows->count == rows->capacity) {
-		rows->capacity = rows->capacity ? 2 * rows->capacity : 256;
-		rows->rows = realloc(rows->rows, rows->capacity * sizeof(*rows->rows));
-		CHECK(rows->rows);
-	}
-	struct row *row = &rows->rows[rows->count++];
+	if (rows->count == rows->capacity)
+		grow(rows);
+	uint32_t *place = place_of(rows, key);
+	if (*place)
+		return &rows->rows[*place - 1];
+	*place = (uint32_t)++rows->count;
+	struct row *row = &rows->rows[rows->count - 1];
 	*row = (struct row){.revision = 0};
 	buffer_put(&row->key, key.data, key.len);
 	return row;
@@ -258,6 +294,7 @@ static void rows_destroy(struct rows *rows)
 		buffer_destroy(&rows->rows[i].value);
 	}
 	free(rows->rows);
+	free(rows->index);
 }
 
 static void take_row(struct row *row, struct slice value)
@@ -268,6 +305,7 @@ static void take_row(struct row *row, struct slice value)
 	at += sizeof(member) - 1;
 	char *end;
 	row->revision = strtoull(at, &end, 10);
+	row->greatest = row->revision > row->greatest ? row->revision : row->greatest;
 	row->value.len = 0;
 	buffer_put(&row->value, value.data, (size_t)(at - value.data));
 	buffer_put(&row->value, end, (size_t)(value.data + value.len - end));
@@ -293,14 +331,10 @@ static int read_topic(uint64_t seed, const char *name, struct rows *rows)
 	for (size_t i = 0; i < log->count; i++)
 		take_row(row_of(rows, buffer_slice(&log->records[i].key)),
 			 buffer_slice(&log->records[i].value));
-	for (size_t i = 0; i < log->count; i++) {
-		struct row seen = {.revision = 0};
-		take_row(&seen, buffer_slice(&log->records[i].value));
-		buffer_destroy(&seen.value);
-		if (seen.revision > row_of(rows, buffer_slice(&log->records[i].key))->revision)
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->rows[i].greatest > rows->rows[i].revision)
 			return fail(seed, "a row that is not the last has the greatest revision:",
-				    buffer_slice(&log->records[i].key));
-	}
+				    buffer_slice(&rows->rows[i].key));
 	return 0;
 }
 
@@ -341,17 +375,35 @@ static int compare_rows(uint64_t seed, const char *what, struct rows *rows, stru
 	return 0;
 }
 
-/* Each event counts once, in the class that it would have had. */
+static void add_counts(struct counts *sum, const struct counts *counts)
+{
+	for (int i = 0; i < CLASS_COUNT; i++)
+		sum->classes[i] += counts->classes[i];
+	for (int i = 0; i < REASON_COUNT; i++)
+		sum->reasons[i] += counts->reasons[i];
+	sum->forwarded += counts->forwarded;
+	sum->received += counts->received;
+}
+
+/* Each event counts once, in the class that it would have had. What is forwarded is received once, and counts
+ * there. */
 static int compare_counts(uint64_t seed, const struct reference *reference)
 {
-	for (uint32_t task = 0; task < SIM_TASKS; task++)
-		for (size_t input = 0; input < SIM_INPUTS; input++) {
-			const struct counts *counts = sim_world_counts(task, input);
-			const struct counts *wanted = &reference->tasks[task]->inputs[input];
-			if (memcmp(counts, wanted, sizeof(*counts)) != 0)
-				return fail(seed, "events are counted more or less than once in",
-					    slice_from(input_names[input]));
+	for (size_t input = 0; input < SIM_INPUTS; input++) {
+		struct counts sum = {.forwarded = 0}, wanted = {.forwarded = 0};
+		for (uint32_t task = 0; task < SIM_TASKS; task++) {
+			add_counts(&sum, sim_world_counts(task, input));
+			add_counts(&wanted, &reference->tasks[task]->inputs[input]);
 		}
+		bool is_received_once = sum.forwarded == sum.received;
+		sum.forwarded = sum.received = 0;
+		if (memcmp(&sum, &wanted, sizeof(sum)) != 0)
+			return fail(seed, "events are counted more or less than once in",
+				    slice_from(input_names[input]));
+		if (!is_received_once)
+			return fail(seed, "what is forwarded is not received once, of",
+				    slice_from(input_names[input]));
+	}
 	return 0;
 }
 
@@ -393,25 +445,25 @@ static void live(struct feed *feed)
 }
 
 /* Quiet for a while, since some things are only done now and then. */
-static bool settle(void)
+static bool settle(const struct feed *feed)
 {
-	int quiet_steps = 0;
-	for (int i = 0; i < SETTLE_STEPS && quiet_steps < QUIET_STEPS; i++) {
+	int wanted_steps = feed->is_shuffled ? SHUFFLE_QUIET_STEPS : QUIET_STEPS, quiet_steps = 0;
+	for (int i = 0; i < SETTLE_STEPS && quiet_steps < wanted_steps; i++) {
 		sim_world_step();
 		quiet_steps = sim_world_is_quiet() ? quiet_steps + 1 : 0;
 	}
-	return quiet_steps == QUIET_STEPS;
+	return quiet_steps == wanted_steps;
 }
 
 static int run_seed(uint64_t seed, const struct config *config, const struct identity *identity,
 		    bool is_verbose)
 {
-	struct feed feed = {.rejected_count = 0};
+	struct feed feed = {.is_shuffled = config_shuffle(config).is_on};
 	sim_begin(seed);
 	sim_world_begin(config, identity);
 	make_feed(&feed);
 	live(&feed);
-	int code = settle() ? compare(seed, &feed, config, identity, is_verbose)
+	int code = settle(&feed) ? compare(seed, &feed, config, identity, is_verbose)
 			    : fail(seed, "it does not come to an end", slice_from(""));
 	if (is_verbose)
 		sim_world_print();
@@ -423,6 +475,7 @@ static int run_seed(uint64_t seed, const struct config *config, const struct ide
 struct arguments {
 	uint64_t first;
 	uint64_t count;
+	bool is_shuffled;
 	bool is_verbose;
 };
 
@@ -430,6 +483,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
 						{"count", required_argument, NULL, 'c'},
+						{"shuffle", no_argument, NULL, 'x'},
 						{"verbose", no_argument, NULL, 'v'},
 						{NULL, 0, NULL, 0}};
 	*arguments = (struct arguments){.first = 1, .count = 1};
@@ -438,6 +492,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->first = strtoull(optarg, NULL, 10);
 		else if (option == 'c')
 			arguments->count = strtoull(optarg, NULL, 10);
+		else if (option == 'x')
+			arguments->is_shuffled = true;
 		else if (option == 'v')
 			arguments->is_verbose = true;
 		else
@@ -452,10 +508,13 @@ int main(int argc, char **argv)
 	struct arguments arguments;
 	struct config_problems problems = {.file = "simulated"};
 	if (!read_arguments(argc, argv, &arguments)) {
-		fprintf(stderr, "usage: simulate [--seed N] [--count N] [--verbose]\n");
+		fprintf(stderr, "usage: simulate [--seed N] [--count N] [--shuffle] [--verbose]\n");
 		return 64;
 	}
-	struct config *config = config_load_text(slice_from(yaml), CONFIG_NEED_KAFKA, &problems);
+	const char *keys = arguments.is_shuffled ? "none" : "user";
+	char text[2 * sizeof(yaml)];
+	snprintf(text, sizeof(text), yaml, keys, keys);
+	struct config *config = config_load_text(slice_from(text), CONFIG_NEED_KAFKA, &problems);
 	CHECK(config);
 	if (!arguments.is_verbose)
 		CHECK(freopen("/dev/null", "w", stderr)); /* what the instances log */

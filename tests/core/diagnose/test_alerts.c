@@ -297,6 +297,132 @@ static void test_each(void **state)
 	assert_int_equal(count, 1);
 }
 
+/* Somebody else judges from now on, who has read what stands in the topic. */
+static void begin_anew(struct stage *stage, struct slice last)
+{
+	alerts_destroy(stage->alerts);
+	stage->alerts = alerts_create(&stage->fixture.options);
+	alerts_recall(stage->alerts, last);
+}
+
+static void begin_anew_from_last(struct stage *stage)
+{
+	char *last = text_copy(slice_from(stage->value));
+	begin_anew(stage, slice_from(last));
+	free(last);
+}
+
+static void test_goes_on_after_a_restart(void **state)
+{
+	struct stage *stage = *state;
+	set_slow(stage, AD, 50);
+	for (int i = 0; i < 3; i++)
+		pass_round(stage), stage->minute++;
+	assert_string_equal(stage->said, "fires ad");
+	char *first = text_copy(slice_from(stage->value));
+	assert_minute(stage, "still ad");
+	begin_anew_from_last(stage);
+	alerts_recall(stage->alerts, slice_from(first)); /* an older one of the same does not count */
+	set_slow(stage, AD, 12); /* it lasts */
+	for (int i = 0; i < 15; i++)
+		assert_minute(stage, "still ad");
+	assert_memory_equal(text_of(stage->value, "startsAt"), text_of(first, "startsAt"), 20);
+	int count = 0;
+	alerts_each(stage->alerts, count_said, &count);
+	assert_int_equal(count, 1);
+	begin_anew_from_last(stage);
+	set_slow(stage, AD, 5);
+	for (int i = 0; i < 10; i++)
+		assert_minute(stage, "still ad");
+	assert_minute(stage, "resolved ad");
+	begin_anew_from_last(stage);
+	for (int i = 0; i < 15; i++)
+		assert_minute(stage, "");
+	free(first);
+}
+
+static void test_subject_is_gone_after_a_restart(void **state)
+{
+	struct stage *stage = *state;
+	set_slow(stage, AD, 50);
+	for (int i = 0; i < 3; i++)
+		pass_round(stage), stage->minute++;
+	set_slow(stage, AD, 5);
+	stage->subjects[AD].id = TEXT("another");
+	char *last = text_copy(slice_from(stage->value));
+	begin_anew(stage, slice_from(last));
+	for (int i = 0; i < 10; i++)
+		assert_minute(stage, "");
+	assert_minute(stage, "resolved ad");
+	assert_memory_equal(text_of(stage->value, "status"), "\"resolved\"", 10);
+	assert_memory_equal(text_of(stage->value, "endsAt"), "\"2026-02-27T00:13:00Z\"", 22);
+	assert_non_null(strstr(stage->value, "\"id\":\"ad\\\"1\""));
+	assert_string_equal(text_of(stage->value, "currency"), text_of(last, "currency"));
+	assert_minute(stage, "");
+	free(last);
+}
+
+/* The parent's end is remembered: what is below it waits an hour. */
+static void test_lingers_after_a_restart(void **state)
+{
+	struct stage *stage = *state;
+	set_slow(stage, CAMPAIGN, 50);
+	for (int i = 0; i < 3; i++)
+		pass_round(stage), stage->minute++;
+	set_slow(stage, CAMPAIGN, 5);
+	for (int i = 0; i < 10; i++)
+		pass_round(stage), stage->minute++;
+	assert_string_equal(stage->said, "resolved campaign");
+	begin_anew_from_last(stage);
+	set_slow(stage, ADSET, 50);
+	for (int i = 0; i < 61; i++)
+		assert_minute(stage, "");
+	assert_minute(stage, "fires adset");
+}
+
+static void test_silence_is_known_after_a_restart(void **state)
+{
+	struct stage *stage = *state;
+	stage->has_input = true;
+	for (int minute = 0; minute < 24 * 60; minute++)
+		input_activity_note(&stage->input, START_MS + minute * MINUTE_MS, 5);
+	stage->minute = 24 * 60 + 10;
+	for (int i = 0; i < 3; i++)
+		pass_round(stage), stage->minute++;
+	assert_string_equal(stage->said, "fires input");
+	begin_anew_from_last(stage);
+	stage->has_input = false; /* not known yet */
+	set_slow(stage, AD, 50);
+	for (int i = 0; i < 9; i++)
+		assert_minute(stage, "");
+}
+
+static void test_what_is_no_alert(void **state)
+{
+	struct stage *stage = *state;
+	set_slow(stage, AD, 50);
+	for (int i = 0; i < 3; i++)
+		pass_round(stage), stage->minute++;
+	char *last = text_copy(slice_from(stage->value));
+	for (size_t len = 0; len < strlen(last); len++) {
+		stage->revision = 0;
+		begin_anew(stage, (struct slice){last, len});
+		pass_round(stage);
+	}
+	static const char *const fields[] = {"alertname", "startsAt", "endsAt", "status", "fingerprint",
+					     "revision"};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		char *spoilt = text_copy(slice_from(last));
+		text_of(spoilt, fields[i])[1] = '!';
+		text_of(spoilt, fields[i])[0] = i == 5 ? '!' : '"';
+		begin_anew(stage, slice_from(spoilt));
+		pass_round(stage);
+		assert_string_equal(stage->said, "");
+		free(spoilt);
+	}
+	free(last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +433,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_silent_input, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goes_on_after_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_subject_is_gone_after_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lingers_after_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_silence_is_known_after_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_no_alert, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,14 +109,19 @@ static void test_dear_customers(void **state)
 }
 
 /* 0: no, 1: it goes on, 2: it begins. */
-static int is_unanswered(int64_t count, int64_t in_hour, int64_t minutes)
+static int is_unanswered_of(struct subject subject, int64_t in_hour, int64_t minutes)
 {
-	struct subject subject = {.unanswered_count = count, .unanswered_since_ms = START_MS};
 	subject.spans[ALERT_SPAN_HOUR] =
 		(struct span_numbers){.is_judged = true, .observed = {N(conversations, in_hour)}};
 	struct finding found = condition_find(&options, ALERT_CONVERSATIONS_UNANSWERED, &subject,
 					      START_MS + minutes * MINUTE_MS);
 	return found.holds + found.lasts;
+}
+
+static int is_unanswered(int64_t count, int64_t in_hour, int64_t minutes)
+{
+	struct subject subject = {.unanswered_count = count, .unanswered_since_ms = START_MS};
+	return is_unanswered_of(subject, in_hour, minutes);
 }
 
 static void test_unanswered(void **state)
@@ -128,6 +133,9 @@ static void test_unanswered(void **state)
 	assert_int_equal(is_unanswered(10, 0, 1000), 0);
 	assert_int_equal(is_unanswered(9, 100, 1000), 0);
 	assert_int_equal(is_unanswered(0, 100, 1000), 0);
+	/* After a restart how many there are is not known: what has begun goes on, nothing begins. */
+	assert_int_equal(is_unanswered_of((struct subject){.is_unanswered_least = true}, 1, 1000), 1);
+	assert_int_equal(is_unanswered_of((struct subject){.is_unanswered_least = true}, 0, 1000), 0);
 }
 
 /* An input that brings `count` events in every minute that is divisible by `every`, for so many hours. */

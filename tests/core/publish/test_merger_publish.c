@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "core/publish/recall.h"
 #include "tests/core/publish/row_topic.h"
 
 struct publish_case {
@@ -314,6 +315,37 @@ static void test_expected(void **state)
 	assert_int_equal(count.history, ROWS_OF_ONE);
 }
 
+/* What a merger before this one put out of an hour of which nobody says anything any more: how many of its
+ * rows are taken back ten days later, by the stream time of the state that is gone on from. */
+static size_t recalled_rows(struct publish_case *test, int64_t oldest_ms, int64_t state_ms)
+{
+	struct row_count count = {0};
+	merger_destroy(test->merger);
+	test->merger = merger_create(&test->fixture.options, diagnose);
+	merger_advance(test->merger, START_MS + 10 * (int64_t)DAY_MS);
+	for (size_t i = 0; i < test->topic.count; i++)
+		merger_recall(test->merger,
+			      &(struct recalled){slice_from(test->topic.rows[i].key), START_MS,
+						 START_MS + AN_HOUR_MS, 1},
+			      oldest_ms, state_ms);
+	merger_publish(test->merger, 0, SIZE_MAX, 0, count_row, &count);
+	assert_int_equal(count.current, 0);
+	return count.history;
+}
+
+static void test_recalled(void **state)
+{
+	struct publish_case *test = *state;
+	const int64_t settles_ms = START_MS + AN_HOUR_MS + test->fixture.options.lateness_ms;
+	say_hour(test, 0, START_MS, 1);
+	assert_int_equal(publish(test, 0, SIZE_MAX), ROWS_OF_ONE);
+	assert_int_equal(recalled_rows(test, START_MS, START_MS), ROWS_OF_ONE);
+	assert_int_equal(recalled_rows(test, START_MS, settles_ms), ROWS_OF_ONE);
+	assert_int_equal(recalled_rows(test, START_MS, settles_ms + 1), 0);
+	assert_int_equal(recalled_rows(test, START_MS, INT64_MAX), 0);
+	assert_int_equal(recalled_rows(test, START_MS + 1, START_MS), 0);
+}
+
 static void test_revisions(void **state)
 {
 	struct publish_case *test = *state;
@@ -387,7 +419,7 @@ int main(void)
 		CASE(test_zeros_once), CASE(test_slides),    CASE(test_settled),
 		CASE(test_settled_within_an_hour), CASE(test_bucket_emptied),
 		CASE(test_expected),   CASE(test_revisions), CASE(test_drop_task),
-		CASE(test_names_of_parents),
+		CASE(test_names_of_parents), CASE(test_recalled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,24 @@ static void a_report_reaches_back_so_far(void **state)
 	assert_int_equal(clicks_of(stage, SPAN_DAY, START_MS + DAY_MS), 24 * 60 - 30);
 }
 
+/* A new merger: T of the one who speaks first leaves the hour open, that of the second does not. */
+static void a_part_of_an_hour_is_no_row(void **state)
+{
+	struct stage *stage = *state;
+	merger_expect_published(stage->merger, true);
+	merger_freeze(stage->merger, OLD_MS);
+	put_hour(stage, OLD_MS, 1);
+	put_hour(stage, NOW_MS, 1);
+	merger_freeze(stage->merger, NOW_MS);
+	merger_leave_frozen(stage->merger);
+	put_hour(stage, NOW_MS - AN_HOUR_MS, 1);
+	merger_advance(stage->merger, NOW_MS);
+	assert_int_equal(publish_all(stage), 2 * 2 * BASIS_COUNT); /* two hours of the ad and its account */
+	merger_publish_again(stage->merger);
+	assert_int_equal(publish_all(stage), 2 * 2 * BASIS_COUNT);
+	merger_check(stage->merger);
+}
+
 static void history_stays_open_unless_it_is_frozen(void **state)
 {
 	struct stage *stage = *state;
@@ -261,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(no_cell_holds_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_report_reaches_back_so_far, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_part_of_an_hour_is_no_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(history_stays_open_unless_it_is_frozen, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_edge_is_not_frozen, setup, teardown),
 		cmocka_unit_test_setup_teardown(frozen_history_does_not_move, setup, teardown),

@@ -297,6 +297,30 @@ static void test_unanswered(void **state)
 	assert_int_equal(see_at(stage, begin_ms + 63 * MINUTE_MS)->unanswered_count, 0);
 }
 
+/* Who begins to look later, as after a restart, counts by whole hours, and says that there may be more. */
+static void test_unanswered_before(void **state)
+{
+	struct stage *stage = *state;
+	int hour = HOUR_COUNT;
+	int64_t begin_ms = hour_ms(hour);
+	send_and_open(stage, hour, 5, 1);
+	send_and_open(stage, hour + 1, 3, 0);
+	send_and_open(stage, hour + 3, 4, 0);
+	const struct subject *ad = see_at(stage, begin_ms + 190 * MINUTE_MS);
+	assert_int_equal(ad->unanswered_count, 7);
+	assert_int_equal(ad->unanswered_since_ms, begin_ms + 120 * MINUTE_MS);
+	assert_true(ad->is_unanswered_least);
+	send_and_open(stage, hour + 4, 1, 0);
+	send_and_open(stage, hour + 6, 1, 0);
+	ad = see_at(stage, begin_ms + 370 * MINUTE_MS);
+	assert_int_equal(ad->unanswered_count, 9);
+	assert_true(ad->is_unanswered_least);
+	send_and_open(stage, hour + 6, 2, 1);
+	ad = see_at(stage, begin_ms + 371 * MINUTE_MS);
+	assert_int_equal(ad->unanswered_count, 0);
+	assert_false(ad->is_unanswered_least);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_who_is_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_median_ad, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unanswered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unanswered_before, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

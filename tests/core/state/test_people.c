@@ -151,6 +151,7 @@ struct log {
 	struct buffer open;
 	size_t open_count;
 	size_t said_count;
+	size_t said_bytes;
 	int64_t newest;
 };
 
@@ -171,6 +172,7 @@ static void say(void *ctx, struct slice blob)
 	struct log *log = ctx;
 	buffer_put_text(&log->open, blob);
 	log->said_count++;
+	log->said_bytes += blob.len;
 	if (++log->open_count == PEOPLE_A_CHUNK)
 		close_chunk(log);
 }
@@ -316,6 +318,30 @@ static void test_commit_is_frozen(void **state)
 	destroy(&reference);
 }
 
+/* What commits have still to say is told before they do: in all, and of the one under way. */
+static void test_unsaid(void **state)
+{
+	(void)state;
+	struct reference reference;
+	struct log *log = create_log(&reference, 6);
+	for (int round = 0; round < 20; round++) {
+		put_some(&reference, 1000);
+		size_t unsaid = people_unsaid_bytes(reference.people), least = unsaid;
+		log->said_bytes = 0;
+		people_begin_commit(reference.people, say, log);
+		assert_int_equal(people_unsaid_bytes(reference.people), unsaid);
+		while (people_step_commit(reference.people, 100)) {
+			assert_true(people_unsaid_bytes(reference.people) <= least);
+			least = people_unsaid_bytes(reference.people);
+		}
+		end_commit(log);
+		assert_int_equal(people_unsaid_bytes(reference.people), 0);
+		assert_in_range(unsaid, log->said_bytes / 2, 4 * log->said_bytes);
+	}
+	destroy_log(log);
+	destroy(&reference);
+}
+
 /* Slots that a commit has looked at in part move when more people come: nobody is passed over, not even who
  * stood in the last one and is pushed on to the first. */
 static void test_slots_move_in_a_commit(void **state)
@@ -394,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_dirty_are_said),
 		cmocka_unit_test(test_log_stays_small),
 		cmocka_unit_test(test_commit_is_frozen),
+		cmocka_unit_test(test_unsaid),
 		cmocka_unit_test(test_slots_move_in_a_commit),
 		cmocka_unit_test(test_forgotten_stay_out),
 		cmocka_unit_test(test_used_bytes),

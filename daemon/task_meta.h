@@ -1,0 +1,32 @@
+/* Task meta: how the meta of a task begins that is stored with its state (ledger.h). Behind it comes
+ * what worker_state.c keeps there. Pure. */
+#ifndef LADDER_DAEMON_TASK_META_H
+#define LADDER_DAEMON_TASK_META_H
+
+#include "core/base/buffer.h"
+
+struct task_meta {
+	uint64_t revision;        /* the greatest that was given out */
+	uint64_t term;            /* of the owner */
+	uint64_t partition_count; /* of the inputs; 0: it is no meta */
+	uint64_t shuffle_mode;    /* shuffle.h */
+};
+
+static inline void task_meta_put(struct buffer *out, const struct task_meta *meta)
+{
+	buffer_put_unsigned(out, meta->revision);
+	buffer_put_unsigned(out, meta->term);
+	buffer_put_unsigned(out, meta->partition_count);
+	buffer_put_unsigned(out, meta->shuffle_mode);
+}
+
+static inline struct task_meta task_meta_read(struct reader *reader)
+{
+	struct task_meta meta = {.revision = reader_unsigned(reader)};
+	meta.term = reader_unsigned(reader);
+	meta.partition_count = reader_unsigned(reader);
+	meta.shuffle_mode = reader_unsigned(reader);
+	return reader->failed ? (struct task_meta){0} : meta;
+}
+
+#endif

@@ -1,0 +1,91 @@
+"""What the tests of failovers share: a Redis and its replica, which redis.url both names, and a feed of which
+parts come all the time while one takes the other's place. What must hold in the end: fault_case.py."""
+
+import threading
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+from broker import wait_until
+from daemon_case import FENCED, Daemon
+from fault_case import PARTITIONS, FaultCase
+
+CHUNK_EVENTS = 1000
+CHUNK_PAUSE_S = 0.3
+READ_BACK = "a task is read back"
+
+
+def vectors(redis):
+    return [redis.command("GET", f"{{ladder:{task}}}:vector") for task in range(PARTITIONS)]
+
+
+def role(redis):
+    return redis.command("ROLE")[0]
+
+
+def follow(replica, master):
+    replica.command("REPLICAOF", "127.0.0.1", master.port)
+    wait_until(lambda: replica.command("ROLE")[3] == b"connected", 30, "the replica follows")
+
+
+class FailoverCase(FaultCase):
+    def __init__(self, folder, broker, master, replica, seed, chunks=60, **changes):
+        self.master, self.replica = master, replica
+        follow(replica, master)
+        both = SimpleNamespace(url=f"redis://127.0.0.1:{master.port},127.0.0.1:{replica.port}/0")
+        super().__init__(folder, broker, both, chunks, CHUNK_EVENTS, seed, **changes)
+        self.daemon = Daemon(self.static)
+
+    @contextmanager
+    def running(self):
+        """The daemon runs, and events come."""
+        is_over, failures = threading.Event(), []
+
+        def send():
+            try:
+                while self.feed.chunk < self.feed.chunks and not is_over.wait(CHUNK_PAUSE_S):
+                    self.feed.send_chunk()
+            except Exception as error:
+                failures.append(error)
+        with self.daemon:
+            sender = threading.Thread(target=send)
+            sender.start()
+            try:
+                yield
+            finally:
+                is_over.set()
+                sender.join()
+            assert not failures, failures
+            self.daemon.stop()
+
+    def check_is_reading(self):
+        assert self.feed.chunk < self.feed.chunks, "every event is there already: nothing is tested here"
+        self.daemon.check_runs()
+
+    def wait_for_commits(self, redis):
+        """Until every task has committed there once more."""
+        before = vectors(redis)
+
+        def have_committed():
+            return all(now not in (None, then) for now, then in zip(vectors(redis), before))
+        self.daemon.wait_until(have_committed, 30, "a commit of every task")
+
+    def lose_last_writes(self, promote):
+        """The replica is cut off while commits go on; then the master is killed, and promote() makes the
+        replica a master: every task is fenced, read back, and read again from Kafka."""
+        self.wait_for_commits(self.master)
+        wait_until(lambda: None not in vectors(self.replica), 30, "the replica has something of every task")
+        self.replica.pause()
+        self.master.command("CLIENT", "KILL", "TYPE", "replica")
+        self.wait_for_commits(self.master)
+        self.wait_for_commits(self.master)
+        self.check_is_reading()
+        last = vectors(self.master)
+        self.master.kill9()
+        self.replica.resume()
+        assert role(self.replica) == b"slave"
+        assert all(here != there for here, there in zip(vectors(self.replica), last)), "it lacks nothing"
+        self.daemon.wait_said("this is a replica, which takes no writes", 30)
+        promote()
+        self.daemon.wait_said(FENCED, 30, count=PARTITIONS)
+        self.daemon.wait_said(READ_BACK, 30, count=2 * PARTITIONS)
+        self.wait_for_commits(self.replica)
