@@ -13,7 +13,10 @@ uint64_t shuffle_mode(const struct config *config)
 uint64_t shuffle_stamp(const struct config *config, size_t task_count)
 {
 	struct buffer text = {0};
+	if (shuffle_mode(config) == 0)
+		return 0;
 	buffer_put_text(&text, slice_from(config->kafka.group));
+	buffer_put_text(&text, slice_from(config->kafka.outputs.shuffle));
 	buffer_put_text(&text, slice_from(config->redis.namespace));
 	buffer_put_unsigned(&text, task_count);
 	buffer_put_unsigned(&text, shuffle_mode(config));

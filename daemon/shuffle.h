@@ -5,8 +5,9 @@
  *                     what a dead letter of it would need; applied once (core/state/marks.h)
  *     SHUFFLE_NOTE    a note about a click (core/join/abroad.h); it may be taken in as often as it comes
  *
- * The stamp is that of the group, the redis.namespace, the number of partitions and the partitioners: what is
- * of another one is not for us, and passed over.
+ * The stamp is that of the group, the topic, the redis.namespace, the number of partitions and the
+ * partitioners: what is of another one is not for us, and passed over. So state goes on only under the stamp
+ * that it was written with: what is still on its way would never arrive.
  *
  * Pure functions; slices borrow from the bytes. */
 #ifndef LADDER_DAEMON_SHUFFLE_H
@@ -39,6 +40,7 @@ enum shuffle_result { SHUFFLE_OURS, SHUFFLE_OTHERS, SHUFFLE_DAMAGED };
 /* Whether, and how, a configuration shuffles: 0 where it does not. What is stored under another one has
  * people and clicks in other tasks. */
 uint64_t shuffle_mode(const struct config *config);
+/* 0 where it does not. */
 uint64_t shuffle_stamp(const struct config *config, size_t task_count);
 
 void shuffle_encode(uint64_t stamp, const struct shuffle_record *record, struct buffer *out);

@@ -10,6 +10,7 @@ struct task_meta {
 	uint64_t term;            /* of the owner */
 	uint64_t partition_count; /* of the inputs; 0: it is no meta */
 	uint64_t shuffle_mode;    /* shuffle.h */
+	uint64_t shuffle_stamp;   /* shuffle.h */
 };
 
 static inline void task_meta_put(struct buffer *out, const struct task_meta *meta)
@@ -18,6 +19,7 @@ static inline void task_meta_put(struct buffer *out, const struct task_meta *met
 	buffer_put_unsigned(out, meta->term);
 	buffer_put_unsigned(out, meta->partition_count);
 	buffer_put_unsigned(out, meta->shuffle_mode);
+	buffer_put_unsigned(out, meta->shuffle_stamp);
 }
 
 static inline struct task_meta task_meta_read(struct reader *reader)
@@ -26,6 +28,7 @@ static inline struct task_meta task_meta_read(struct reader *reader)
 	meta.term = reader_unsigned(reader);
 	meta.partition_count = reader_unsigned(reader);
 	meta.shuffle_mode = reader_unsigned(reader);
+	meta.shuffle_stamp = reader_unsigned(reader);
 	return reader->failed ? (struct task_meta){0} : meta;
 }
 

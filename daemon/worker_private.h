@@ -55,6 +55,7 @@ struct restore_progress {
 	bool is_too_large;                /* for limits.memory */
 	uint64_t partition_count;         /* that it was written for; 0: it was not */
 	uint64_t shuffle_mode;            /* the same */
+	uint64_t shuffle_stamp;           /* the same */
 };
 
 struct worker_task {

@@ -116,6 +116,7 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	struct task_meta head = task_meta_read(&reader);
 	task->restore.partition_count = head.partition_count;
 	task->restore.shuffle_mode = head.shuffle_mode;
+	task->restore.shuffle_stamp = head.shuffle_stamp;
 	get_traces(task, &reader);
 	worker_get_marks(task, &reader);
 	if (reader.failed)
@@ -199,6 +200,10 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 		return "it was written for another `key` or `partitioner` of kafka.inputs: people or clicks "
 		       "are in other partitions now; give redis.namespace a new name, and everything is "
 		       "read from the beginning";
+	if (restore->partition_count && restore->shuffle_stamp != task->worker->shuffle_stamp)
+		return "it was written with another kafka.group or kafka.outputs.shuffle: what tasks had "
+		       "sent each other there would be missing; go back to those, or give redis.namespace a "
+		       "new name, and everything is read from the beginning";
 	if (restore->is_too_large)
 		return "it fills more than limits.memory leaves: raise that, or give the machine more";
 	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
@@ -261,6 +266,7 @@ static void put_page(void *ctx, struct slice name, struct slice bytes)
 			.term = task->term,
 			.partition_count = shared->task_count,
 			.shuffle_mode = shuffle_mode(worker_config(task->worker)),
+			.shuffle_stamp = task->worker->shuffle_stamp,
 		});
 		buffer_put(&meta, task->traces.data, task->traces.len);
 		buffer_put(&meta, bytes.data, bytes.len);

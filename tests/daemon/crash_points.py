@@ -31,6 +31,8 @@ ROUNDS = int(os.environ.get("LADDER_ROUNDS", 20 if IS_LONG else 1))
 SEED = int(os.environ.get("LADDER_SEED", 1))
 CHUNK = 600  # events that are sent before each death
 BIG = 60  # so many chunks make a commit that goes out in parts
+# A member that died is given up after a second.
+SHORT_SESSION = {"session.timeout.ms": "1000", "heartbeat.interval.ms": "200"}
 CRASHING = (build_dir() / "tests" / "ladderd_crashing").absolute()
 POINT = re.compile(r'^CRASH\((\w+), (\w+), (\d+), "(.*)"\)$', re.M)
 
@@ -84,7 +86,7 @@ def chunks_for(point):
 
 class Case(FaultCase):
     def __init__(self, folder, broker, redis, chunks):
-        super().__init__(folder, broker, redis, chunks, CHUNK, SEED)
+        super().__init__(folder, broker, redis, chunks, CHUNK, SEED, properties=SHORT_SESSION)
         self.rng = random.Random(SEED)
 
     def die_alone(self, point):
@@ -98,8 +100,7 @@ class Case(FaultCase):
 
     def die_leaving(self, points):
         """An instance dies while another joins and takes tasks from it; then it is that one's turn."""
-        config = self.config_of("mover", {"session.timeout.ms": "1000", "heartbeat.interval.ms": "200"},
-                                http={"listen": "off"})
+        config = self.config_of("mover", SHORT_SESSION, http={"listen": "off"})
         with Crashing(config, points[0]) as first:
             victim = first
             for point in (*points[1:], None):

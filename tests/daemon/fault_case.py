@@ -62,7 +62,8 @@ class FaultCase:
     """The configuration `static` is of an instance that comes back as the member of its group that it was.
     `want` is what it must come to."""
 
-    def __init__(self, folder, broker, redis, chunks, chunk_events, seed, span="14d", **changes):
+    def __init__(self, folder, broker, redis, chunks, chunk_events, seed, span="14d", properties=None,
+                 **changes):
         self.folder, self.broker, self.redis = folder, broker, redis
         for topic in TOPICS:
             create_topic(broker, topic, PARTITIONS)
@@ -72,13 +73,13 @@ class FaultCase:
         http = {"listen": f"127.0.0.1:{self.port}"}
         self.config = settings(folder, broker, redis, http=http, **changes)
         self.config["kafka"] = {"brokers": broker.address, "inputs": inputs}
-        self.static = self.config_of("static", {"group.instance.id": "one"})
+        self.static = self.config_of("static", {"group.instance.id": "one", **(properties or {})})
         self.want, counts = replay(self.static, self.feed.path)
         assert counts["rejected"] == counts["late"] == 0 and len(self.want) > 500, counts
 
     def config_of(self, name, properties, **changes):
         config = {**self.config, **changes}
-        config["kafka"] = {**config["kafka"], "group": name, "properties": properties}
+        config["kafka"] = {**config["kafka"], "properties": properties}
         return write_config(self.folder, config, f"{name}.yaml")
 
     def check(self, timeout_s=60):

@@ -171,6 +171,18 @@ def read_it_all(config, folder, feed, want):
             daemon.__exit__(None, None, None)
 
 
+def check_refused(config, folder):
+    """What was written under other settings would lack what is still on its way under those."""
+    kafka = config["kafka"]
+    first, second, *rest = kafka["inputs"]
+    keyed_otherwise = [first, {**second, "partitioner": "crc32"}, *rest]
+    for change, why in (({"inputs": keyed_otherwise}, "another `key` or `partitioner`"),
+                        ({"group": "other"}, "another kafka.group"),
+                        ({"outputs": {"shuffle": "other.shuffle"}}, "kafka.outputs.shuffle")):
+        said = refused(write_config(folder, {**config, "kafka": {**kafka, **change}}), 1)
+        assert why in said, said[-2000:]
+
+
 def test():
     with (tempfile.TemporaryDirectory() as name,
           Broker({"group.min.session.timeout.ms": 1000}) as broker, Redis() as redis):
@@ -185,9 +197,7 @@ def test():
         assert counts["rejected"] == counts["late"] == 0 and len(want) > 1000, counts
         read_it_all(config, folder, feed, want)
         assert broker.count(SHUFFLE) > EVENTS / 5
-        inputs[1]["partitioner"] = "crc32"
-        said = refused(write_config(folder, config), 1)
-        assert "another `key` or `partitioner`" in said, said[-2000:]
+        check_refused(config, folder)
 
 
 if __name__ == "__main__":
