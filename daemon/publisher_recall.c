@@ -36,7 +36,7 @@ void publisher_recall_end(struct publisher *publisher)
 void publisher_recall_ask(struct publisher *publisher, int64_t since_ms, int64_t time_ms)
 {
 	struct recall *recall = recall_of(publisher);
-	if (time_ms != TIME_NONE && time_ms < recall->time_ms)
+	if (time_ms < recall->time_ms)
 		recall->time_ms = time_ms;
 	int64_t lost_ms = (int64_t)(wall_micros() / 1000) - publisher->config->options.lateness_ms;
 	since_ms = (since_ms == TIME_NONE ? lost_ms : since_ms) - CLOCKS_MS;

@@ -62,7 +62,7 @@ static bool is_out(const struct merger *merger, enum level level, struct slice i
 {
 	uint32_t entity = entity_find(merger, level, id);
 	const struct cell *cell = entity == ENTITY_NONE ? NULL : cell_find(merger, entity, span);
-	return cell && cell->is_published[basis] && !span_is_frozen(merger, span);
+	return cell && cell->is_published[basis];
 }
 
 void merger_recall(struct merger *merger, const struct recalled *row, int64_t oldest_ms, int64_t state_ms)
@@ -75,9 +75,11 @@ void merger_recall(struct merger *merger, const struct recalled *row, int64_t ol
 							   row->from_ms, row->to_ms}
 					   : (struct span){.kind = SPAN_WINDOW, .window = scope.window};
 	int64_t time_ms = merger->now_ms < state_ms ? merger->now_ms : state_ms;
-	bool is_settled = is_bucket && row->to_ms < time_ms - merger->options->lateness_ms;
+	bool is_settled = is_bucket && time_ms != TIME_NONE &&
+			  row->to_ms < time_ms - merger->options->lateness_ms;
 	bool is_old = is_bucket && row->from_ms < oldest_ms;
-	if (!is_settled && (!is_old || is_out(merger, scope.level, scope.id, &span, scope.basis)))
+	bool is_final = is_settled || span_is_frozen(merger, &span);
+	if (!is_final && (!is_old || is_out(merger, scope.level, scope.id, &span, scope.basis)))
 		expect(merger, scope.level, scope.id, &span, scope.basis);
 	row_scope_destroy(&scope);
 }

@@ -2,9 +2,9 @@
  * their spans replaces them; those of which nobody says anything any more are taken back, with zeros: they
  * came of events that were read in another order before their state was lost. Promise P1.
  *
- * Only what can have been said again is taken back: windows, and hours and days that were not settled at the
- * stream time of the states that the tasks go on from, and do not begin before everything that the tasks
- * have said, or that this merger has put out. One thread. */
+ * Only what can have been said again is taken back: windows, and hours and days within `retention` that were
+ * not settled at the stream time of the states that the tasks go on from, and do not begin before everything
+ * that the tasks have said, or that this merger has put out. One thread. */
 #ifndef LADDER_PUBLISH_RECALL_H
 #define LADDER_PUBLISH_RECALL_H
 
@@ -28,8 +28,8 @@ void merger_note_revision(struct merger *merger, uint64_t revision);
 int64_t merger_oldest_hour_ms(const struct merger *merger);
 
 /* When all tasks have said everything, of which `oldest_ms` was the oldest hour. `state_ms`: the stream time
- * of the oldest state that a task goes on from; where T is less, or there is no state, T counts. Rows of
- * windows that are no longer configured are passed over. */
+ * of the oldest state that a task goes on from, TIME_NONE where a task has none: it reads everything again;
+ * where T is less, T counts. Rows of windows that are no longer configured are passed over. */
 void merger_recall(struct merger *merger, const struct recalled *row, int64_t oldest_ms, int64_t state_ms);
 
 #endif

@@ -323,6 +323,7 @@ static size_t recalled_rows(struct publish_case *test, int64_t oldest_ms, int64_
 	merger_destroy(test->merger);
 	test->merger = merger_create(&test->fixture.options, diagnose);
 	merger_advance(test->merger, START_MS + 10 * (int64_t)DAY_MS);
+	merger_freeze(test->merger, START_MS + 10 * (int64_t)DAY_MS);
 	for (size_t i = 0; i < test->topic.count; i++)
 		merger_recall(test->merger,
 			      &(struct recalled){slice_from(test->topic.rows[i].key), START_MS,
@@ -343,6 +344,12 @@ static void test_recalled(void **state)
 	assert_int_equal(recalled_rows(test, START_MS, settles_ms), ROWS_OF_ONE);
 	assert_int_equal(recalled_rows(test, START_MS, settles_ms + 1), 0);
 	assert_int_equal(recalled_rows(test, START_MS, INT64_MAX), 0);
+	assert_int_equal(recalled_rows(test, START_MS, TIME_NONE), ROWS_OF_ONE);
+	assert_int_equal(recalled_rows(test, START_MS + 1, TIME_NONE), 0);
+	test->fixture.options.retention_ms = 10 * (int64_t)DAY_MS - AN_HOUR_MS;
+	assert_int_equal(recalled_rows(test, START_MS, TIME_NONE), ROWS_OF_ONE);
+	test->fixture.options.retention_ms--;
+	assert_int_equal(recalled_rows(test, START_MS, TIME_NONE), 0);
 	assert_int_equal(recalled_rows(test, START_MS + 1, START_MS), 0);
 }
 
