@@ -23,7 +23,7 @@ usage: sh tests/run.sh [--quick | --long] [NAME...]
   The long form of each test, beside what --long changes in every other one. The variable chooses another
   number. With a NAME only that one runs, as in sh tests/run.sh --long crash_points.
     test                      short                 long                     variable
-    kills                     6 kills               500                      LADDER_KILLS
+    kills                     10 kills              500                      LADDER_KILLS
     instances                 3 rounds              84, of 6 moves each      LADDER_ROUNDS
     sentinel                  one failover          and 20 swaps             LADDER_ROUNDS
     slow_redis                840,000 events        4,000,000, 640 MiB       LADDER_EVENTS
@@ -36,8 +36,8 @@ usage: sh tests/run.sh [--quick | --long] [NAME...]
     sim/simulate_shuffle      300 seeds             30,000                   LADDER_SIM_SHUFFLE_SEEDS
     oracle/property           100 seeds             2,000                    LADDER_SEEDS
     long/alert_scenarios      a few scenarios       all                      -
+    long/soak                 3 minutes             2 h                      LADDER_SOAK_MINUTES
     fuzz/*                    30 s each             1 hour                   LADDER_FUZZ_SECONDS
-  Only by hand, for as long as is wanted: tests/long/soak.py.
   What the long forms showed last is in tests/RESULTS.md.
 END
 }
@@ -70,6 +70,7 @@ if [ -n "$is_long" ]; then
 	export LADDER_SIM_SEEDS="${LADDER_SIM_SEEDS:-100000}"
 	export LADDER_SIM_SHUFFLE_SEEDS="${LADDER_SIM_SHUFFLE_SEEDS:-30000}"
 	export LADDER_FUZZ_SECONDS="${LADDER_FUZZ_SECONDS:-3600}"
+	export LADDER_SOAK_MINUTES="${LADDER_SOAK_MINUTES:-120}"
 	every_seeds=2000
 fi
 
@@ -100,7 +101,7 @@ stage() {
 		$options >/dev/null || return 0
 	cmake --build "$tree" -j "$jobs" --target "$target" || return 0
 	header "$name: testing"
-	fixed_layout ctest --test-dir "$tree" -j "$jobs" --output-on-failure --output-junit "$report" \
+	fixed_layout ctest --test-dir "$tree" -j $((3 * jobs)) --output-on-failure --output-junit "$report" \
 		--test-output-size-passed 100000 "$@" || return 0
 }
 

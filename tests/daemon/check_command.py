@@ -1,6 +1,8 @@
 """Goal: `ladderd check` names every problem where it is, `--connect` tells each thing that would stop
 `ladderd run`, with the exit code of its kind, and neither changes anything. Against a genuine Redis and a
-genuine Kafka."""
+genuine Kafka.
+
+labels: waits"""
 
 import os
 import subprocess

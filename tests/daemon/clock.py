@@ -2,7 +2,9 @@
 nothing up; the last rows after the input has gone quiet are exact; windows slide on when nothing arrives, and
 a row out of which everything has slid is published once more, with zeros, and not again.
 Method: windows of seconds; a burst of events of now, all of one person and so in one partition of one topic;
-then nothing; then a burst over all partitions, and nothing. Every record ever written is looked at."""
+then nothing; then a burst over all partitions, and nothing. Every record ever written is looked at.
+
+labels: waits"""
 
 import json
 import tempfile

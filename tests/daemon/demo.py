@@ -1,5 +1,7 @@
 """Goal: `ladderd demo` needs nothing but redis-server, shows ladders whose replies break and recover, ends by
-itself or when it is told to, and leaves nothing behind: no process, no folder, no changed terminal."""
+itself or when it is told to, and leaves nothing behind: no process, no folder, no changed terminal.
+
+labels: waits"""
 
 import fcntl
 import os

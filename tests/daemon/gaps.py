@@ -3,7 +3,9 @@ before they were read, a topic that was created anew, shorter or longer than bef
 partitions: each is named, stops its partition and no other one, and is passed only with on_gap: skip, which
 says what is missing.
 Method: two people, one in each partition; between two runs the log is changed. The rows must be those of
-`ladderd replay` over what could be read."""
+`ladderd replay` over what could be read.
+
+labels: waits"""
 
 import tempfile
 import time

@@ -18,9 +18,9 @@ from daemon_case import (DEAD, FENCED, INPUTS, Daemon, committed_records, create
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 1_000_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
-KILLS = int(os.environ.get("LADDER_KILLS", 500 if os.environ.get("LADDER_LONG") == "1" else 6))
+KILLS = int(os.environ.get("LADDER_KILLS", 500 if os.environ.get("LADDER_LONG") == "1" else 10))
 FEED = ["--seed", SEED, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 24, "--span", "21d"]
-FEED_S = 30 + 2 * (KILLS - 6)  # how long the events take to come
+FEED_S = 18 + 2 * KILLS  # how long the events take to come
 READ_BACK = re.compile(r'"a task is read back" task=(\d+) pages=(\d+) people=(\d+)')
 
 

@@ -1,7 +1,9 @@
 """Goal: the service manager hears what it has to: READY once the daemon has joined its group, STATUS,
 WATCHDOG as long as every worker and the publisher go on and no longer, STOPPING; a start that waits for Kafka
 asks for more time.
-Method: a notify socket of our own. What hangs is one thread, which ptrace holds; the others go on."""
+Method: a notify socket of our own. What hangs is one thread, which ptrace holds; the others go on.
+
+labels: waits"""
 
 import ctypes
 import os

@@ -1,6 +1,7 @@
 /* Goal: every dead letter reaches its topic, in order, through brokers that are away, refuse it or find it
  * too large; and what is said to be delivered never runs ahead of one that is not. Against librdkafka's mock
- * cluster. */
+ * cluster.
+ * labels: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

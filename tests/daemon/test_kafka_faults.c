@@ -1,7 +1,8 @@
 /* Goal: whatever passing error a broker answers to whatever request, what is sent is delivered at least once,
  * what is read comes once and in order, and a member of the group has its tasks again. Against librdkafka's
  * mock cluster, which is told what to answer. LADDER_LONG=1: also without a gapless guarantee, and all that
- * may come to a member of the group, which takes minutes. */
+ * may come to a member of the group, which takes minutes.
+ * labels: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* Goal: the consumer hands out every record once and in order, from where it was told, in the order of
  * partitions that the caller chooses; and what it cannot read is a named state, never a silent jump.
- * Against librdkafka's mock cluster. */
+ * Against librdkafka's mock cluster.
+ * labels: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

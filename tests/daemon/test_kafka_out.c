@@ -1,6 +1,7 @@
 /* Goal: every record that the producer takes is delivered once and in order, or reported with its key; a
  * full queue is said at once; and what is wrong with settings and topics is told by name. Against
- * librdkafka's mock cluster. */
+ * librdkafka's mock cluster.
+ * labels: waits */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* Goal: against a real redis-server, whatever happens to Redis or to other owners, a task's stored image is
  * always exactly one commit, and the caller is told the truth about which. Every case runs on both back
- * ends of the loop. */
+ * ends of the loop.
+ * labels: waits */
 #include "tests/daemon/redis_fixture.h"
 
 static int setup(void **state)

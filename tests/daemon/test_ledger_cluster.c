@@ -1,6 +1,7 @@
 /* Goal: against a genuine Redis Cluster whose slots move, a task's stored image is always exactly one commit,
  * and each operation ends as it would without a cluster. Two nodes; what `redis-cli --cluster reshard` does
- * is done step by step, with the ledger in between. */
+ * is done step by step, with the ledger in between.
+ * labels: waits */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>

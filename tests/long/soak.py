@@ -7,18 +7,22 @@ killed and stopped in the first three tenths and the last two: what leaks has th
 Each few minutes faults and feed rest until the rows are right. Prints a line a minute, and a table; exit code
 1 where a row is wrong or something grew. In the first 6 minutes little is forgotten yet, and all may grow.
 
-    LADDERD=build/ladderd PYTHONPATH=tests/broker:tests/daemon python3 tests/long/soak.py --minutes 60"""
+    LADDERD=build/ladderd PYTHONPATH=tests/broker python3 tests/long/soak.py --minutes 60
+
+labels: waits"""
 
 import argparse
 import os
 import random
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "daemon"))
 from broker import Broker, Redis, run
 from daemon_case import LADDERD, Daemon, by_key, replay, stop_within, windows, write_events
 from fault_case import FaultCase
