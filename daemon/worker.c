@@ -20,6 +20,8 @@ enum {
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
 	WORKER_MAX = 64, /* settings.def */
 	SAID_PER_EMIT_FAR = 2, /* where it has to travel to another instance */
+	SAID_PER_EMIT_BEHIND = 1, /* by who has so much to read that a row is older anyway */
+	BEHIND_RECORDS = 100000,
 };
 
 void worker_fail(struct worker *worker, int exit_code)
@@ -89,12 +91,21 @@ static void say_caught_up(struct worker_task *task)
 	bulletin_put_mark(task->worker->bulletin, NOTE_CAUGHT_UP);
 }
 
+static int64_t said_per_emit(const struct worker *worker)
+{
+	struct shared *shared = worker->options.shared;
+	const struct pulse *pulse = &shared->pulses[worker->options.number];
+	if (atomic_load_explicit(&pulse->behind_count, memory_order_relaxed) > BEHIND_RECORDS)
+		return SAID_PER_EMIT_BEHIND;
+	bool is_near = atomic_load_explicit(&shared->is_merger, memory_order_relaxed);
+	return is_near ? SAID_PER_EMIT : SAID_PER_EMIT_FAR;
+}
+
 /* Which windows may be said again by now; the bit behind the last stands for the history. */
 static uint32_t due_windows(struct worker *worker, bool is_last)
 {
 	const struct options *options = &worker_config(worker)->options;
-	bool is_near = atomic_load_explicit(&worker->options.shared->is_merger, memory_order_relaxed);
-	int64_t said_per_emit = is_near ? SAID_PER_EMIT : SAID_PER_EMIT_FAR;
+	int64_t times = said_per_emit(worker);
 	int64_t now_ms = loop_now_ms();
 	uint32_t mask = 0;
 	for (size_t i = 0; i <= options->window_count; i++) {
@@ -103,7 +114,7 @@ static uint32_t due_windows(struct worker *worker, bool is_last)
 				  : options->history_emit_ms;
 		if (!is_last && now_ms < worker->due_ms[i])
 			continue;
-		worker->due_ms[i] = now_ms + emit_ms / said_per_emit;
+		worker->due_ms[i] = now_ms + emit_ms / times;
 		mask |= 1u << i;
 	}
 	return mask;
