@@ -13,7 +13,7 @@ AT_END = re.compile(r"a worker has read to the end.*? records=(\d+) ms=(\d+)")
 
 
 def open_broker(bench):
-    broker = bench.enter(Broker({"log.segment.bytes": 1 << 30}, heap="1g"))
+    broker = bench.enter(Broker({"log.segment.bytes": 1 << 30}, heap="1g", is_fast=True))
     for topic in INPUTS:
         create_topic(broker, topic, PARTITIONS)
     return broker

@@ -1,7 +1,9 @@
 """Goal: what is wrong around the daemon is named, ends it with the right exit code where only somebody's
 hand can help, and else is waited out; SIGTERM always ends it within 10 seconds.
 Method: one thing wrong at a time, on a genuine Kafka and Redis. The full disk is a tmpfs of its own, or,
-where none can be mounted, a snapshot that cannot be written."""
+where none can be mounted, a snapshot that cannot be written.
+
+labels: waits"""
 
 import os
 import subprocess
@@ -195,8 +197,9 @@ def check_stop_idle(case):
 
 
 def check_stop_under_load(case, config):
-    """Everything it has read is committed: exit code 0. What Redis is away for is not: 75."""
-    feed = start_generate(*FEED, "--kafka", case.broker.address, "--rate", EVENTS // 15)
+    """Everything it has read is committed: exit code 0. What Redis is away for is not: 75. All that comes is
+    there already, so it may end anywhere."""
+    feed = start_generate(*FEED, "--kafka", case.broker.address, "--rate", EVENTS // 40)
     with Daemon(config) as daemon:
         for seconds in (0.2, 1, 2):
             time.sleep(seconds)
@@ -214,7 +217,8 @@ def check_stop_under_load(case, config):
         time.sleep(0.5)
         print(f"Redis away from the start: {stop_within(daemon, LIMIT_S):.1f} s", flush=True)
         case.redis.start()
-    assert feed.wait(60) == 0
+    feed.kill()
+    feed.wait()
 
 
 def check_stop_without_kafka(case, config):
