@@ -14,7 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from broker import Server, die_with_parent, wait_until
+from broker import Server, Skip, die_with_parent, wait_until
 
 LADDERD = Path(os.environ.get("LADDERD", "build/ladderd")).absolute()
 INPUTS = ("ladder.clicks", "ladder.messages", "ladder.outcomes")
@@ -100,6 +100,18 @@ def replay(config_path, *events, options=()):
     done = subprocess.run([LADDERD, "replay", "-c", config_path, *options, "--events", *events], check=True,
                           capture_output=True, timeout=300)
     return by_key(done.stdout), json.loads(done.stderr.splitlines()[-1])
+
+
+def make_certificate(folder, name):
+    """Its paths, as http.tls_server_config has them: of localhost and 127.0.0.1, signed by itself."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    try:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                        "-keyout", key, "-out", cert], check=True, capture_output=True)
+    except FileNotFoundError:
+        raise Skip("openssl is not here: apt-get install openssl") from None
+    return {"cert_file": str(cert), "key_file": str(key)}
 
 
 # ---- Rows ----

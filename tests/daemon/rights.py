@@ -1,7 +1,9 @@
-"""Goal: passwords come from files and are told to nobody; and each right that Kafka does not give is named,
-with what it is for, and ends the daemon with exit code 77.
-Method: a genuine Kafka that asks for a password and gives rights one by one (StandardAuthorizer), and a Redis
-that asks for one, too. The files stand where systemd would put credentials."""
+"""Goal: Kafka is spoken to by TLS, and not where its certificate is not to be trusted; passwords come from
+files and are told to nobody; and each right that Kafka does not give is named, with what it is for, and ends
+the daemon with exit code 77.
+Method: a genuine Kafka with a certificate, which asks for a password and gives rights one by one
+(StandardAuthorizer), and a Redis that asks for one, too. The files stand where systemd would put
+credentials."""
 
 import os
 import subprocess
@@ -10,8 +12,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from broker import Broker, Redis, build_dir, free_port, run
-from daemon_case import (INPUTS, LADDERD, Daemon, create_inputs, generate, refused, settings, stop_within,
-                         write_config)
+from daemon_case import (INPUTS, LADDERD, Daemon, create_inputs, generate, make_certificate, refused,
+                         settings, stop_within, write_config)
 
 NO_PERMISSION, CONFIG, UNAVAILABLE = 77, 78, 69
 USER, KAFKA_SECRET, REDIS_SECRET = "ladderd", "kafka-word-8fd1", "redis-word-77c2"
@@ -19,29 +21,32 @@ OUTPUTS = ("current", "history", "alerts", "dead", "erased", "exchange")
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
-def guarded_broker():
+def guarded_broker(certificate):
     """Clients of ours come by the first listener and may do everything, ladderd by the second."""
     port = free_port()
     broker = Broker()
+    keystore = broker.dir / "keystore.pem"
+    keystore.write_text("".join(Path(path).read_text() for path in certificate.values()))
     lines = broker.settings.read_text().splitlines()
     found = dict(line.split("=", 1) for line in lines)
     found.update({
-        "listeners": f"{found['listeners']},SASL_PLAINTEXT://127.0.0.1:{port}",
-        "advertised.listeners": f"{found['advertised.listeners']},SASL_PLAINTEXT://127.0.0.1:{port}",
-        "listener.security.protocol.map": found["listener.security.protocol.map"]
-                                          + ",SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "listeners": f"{found['listeners']},SASL_SSL://127.0.0.1:{port}",
+        "advertised.listeners": f"{found['advertised.listeners']},SASL_SSL://localhost:{port}",
+        "listener.security.protocol.map": found["listener.security.protocol.map"] + ",SASL_SSL:SASL_SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": keystore,
         "sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.sasl_plaintext.plain.sasl.jaas.config":
+        "listener.name.sasl_ssl.plain.sasl.jaas.config":
             f'{PLAIN} required user_{USER}="{KAFKA_SECRET}";',
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
     })
     broker.settings.write_text("".join(f"{name}={value}\n" for name, value in found.items()))
-    return broker, f"127.0.0.1:{port}"
+    return broker, f"localhost:{port}"
 
 
 class Case:
-    def __init__(self, folder, broker, address, redis):
+    def __init__(self, folder, broker, address, certificate, redis):
         self.folder, self.broker, self.redis = folder, broker, redis
         self.credentials = folder / "credentials"
         self.credentials.mkdir()
@@ -49,11 +54,13 @@ class Case:
         self.write("redis.password", REDIS_SECRET)
         self.write("identity.key", "5a" * 32)
         os.environ["CREDENTIALS_DIRECTORY"] = str(self.credentials)
+        self.trusted = certificate["cert_file"]
         self.http = f"127.0.0.1:{free_port()}"
         config = settings(folder, broker, redis, identity={"key_file": "identity.key"},
                           http={"listen": self.http})
         config["kafka"].update(brokers=address, secrets={"sasl.password": "kafka.password"})
-        config["kafka"]["properties"].update({"security.protocol": "SASL_PLAINTEXT",
+        config["kafka"]["properties"].update({"security.protocol": "SASL_SSL",
+                                              "ssl.ca.location": self.trusted,
                                               "sasl.mechanism": "PLAIN", "sasl.username": USER})
         config["redis"].update(url=f"unix://{redis.socket}?db=3", password_file="redis.password")
         self.config = write_config(folder, config)
@@ -81,6 +88,16 @@ class Case:
     def give(self, right, kind, name):
         subprocess.run([build_dir() / "tests" / "kafka_rights", self.broker.address, USER, right, kind, name],
                        check=True, timeout=60)
+
+
+def check_certificate(case):
+    """Another one than it is shown."""
+    right = Path(case.trusted).read_bytes()
+    other = make_certificate(case.folder, "other")["cert_file"]
+    Path(case.trusted).write_bytes(Path(other).read_bytes())
+    said = case.check(UNAVAILABLE, "--connect")
+    assert "certificate verify failed" in said, said
+    Path(case.trusted).write_bytes(right)
 
 
 def check_files(case):
@@ -144,13 +161,16 @@ def check_told_to_nobody(case):
 
 
 def test():
-    broker, address = guarded_broker()
-    with tempfile.TemporaryDirectory() as name, broker:
-        with Redis() as redis:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certificate = make_certificate(folder, "kafka")
+        broker, address = guarded_broker(certificate)
+        with broker, Redis() as redis:
             redis.command("CONFIG", "SET", "requirepass", REDIS_SECRET)
-            case = Case(Path(name), broker, address, redis)
+            case = Case(folder, broker, address, certificate, redis)
             create_inputs(broker)
             generate("--seed", 4, "--events", 3000, "--kafka", broker.address)
+            check_certificate(case)
             check_files(case)
             check_passwords(case)
             check_rights(case)

@@ -8,15 +8,14 @@ labels: sanitize threads"""
 import base64
 import re
 import ssl
-import subprocess
 import tempfile
 import urllib.error
 import urllib.request
 import warnings
 from pathlib import Path
 
-from broker import Redis, Skip, free_port, run
-from daemon_case import Daemon, refused, settings, write_config
+from broker import Redis, free_port, run
+from daemon_case import Daemon, make_certificate, refused, settings, write_config
 
 HASH = "$2y$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2"  # bcrypt of the password
 EXIT_CONFIG = 78
@@ -65,17 +64,6 @@ def check_passwords(url, context=None):
         code, _ = ask(url, path, USER, PASSWORD, context=context)
         wanted = 404 if path == "/x" else 503 if path.startswith(("/api", "/readyz")) else 200
         assert code == wanted, (path, code)
-
-
-def make_certificate(folder, name):
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    try:
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
-                        "-out", cert], check=True, capture_output=True)
-    except FileNotFoundError:
-        raise Skip("openssl is not here: apt-get install openssl") from None
-    return {"cert_file": str(cert), "key_file": str(key)}
 
 
 def check_tls(folder, redis):
