@@ -40,6 +40,7 @@ struct redis_link {
 	struct redis_place here; /* the one it is at, or tries */
 	bool is_here_good;       /* it was up there: tried once more before the next */
 	bool is_cluster;
+	bool is_informed; /* while greeting: INFO was answered */
 	enum link_state state;
 	struct loop_timer timer; /* when to connect, when to give up connecting, when to look for silence */
 	struct addrinfo *addresses;
@@ -234,11 +235,19 @@ static void link_greet(struct redis_link *link)
 		redis_link_put(link, slice_from("SELECT"));
 		redis_link_put(link, slice_from(link->url.database));
 	}
+	link->is_informed = false;
 	link_command(link, 1);
 	redis_link_put(link, slice_from("INFO"));
-	link_command(link, 1);
-	redis_link_put(link, slice_from("PING"));
 	redis_link_flush(link);
+}
+
+/* Its append-only file is as it was loaded. */
+static bool is_log_old(struct slice info)
+{
+	return slice_equal(redis_info_value(info, "aof_enabled"), slice_from("1")) &&
+	       slice_equal(redis_info_value(info, "aof_last_rewrite_time_sec"), slice_from("-1")) &&
+	       slice_equal(redis_info_value(info, "aof_rewrite_in_progress"), slice_from("0")) &&
+	       slice_equal(redis_info_value(info, "aof_rewrite_scheduled"), slice_from("0"));
 }
 
 /* Who may not ask is not told, and goes on. */
@@ -247,15 +256,42 @@ static void link_take_info(struct redis_link *link, const struct redis_reply *re
 	bool is_replica = slice_equal(redis_info_value(reply->text, "role"), slice_from("slave"));
 	link->is_cluster =
 		slice_equal(redis_info_value(reply->text, "cluster_enabled"), slice_from("1"));
-	if (is_replica && !link->is_cluster)
+	link->is_informed = true;
+	if (is_replica && !link->is_cluster) {
 		redis_link_drop(link, "this is a replica, which takes no writes");
+		return;
+	}
+	if (is_log_old(reply->text)) {
+		link_command(link, 1);
+		redis_link_put(link, slice_from("BGREWRITEAOF"));
+	}
+	link_command(link, 1);
+	redis_link_put(link, slice_from("PING"));
+	redis_link_flush(link);
+}
+
+/* Whoever else asked for it may have been first. */
+static void link_take_rewrite(struct redis_link *link, const struct redis_reply *reply)
+{
+	static const char already[] = "in progress";
+	char why[WHY_MAX];
+	if (reply->kind != REDIS_ERROR) {
+		log_info("redis rewrites its append-only file", "address=%s",
+			 redis_place_address(&link->here).text);
+	} else if (!memmem(reply->text.data, reply->text.len, already, sizeof(already) - 1)) {
+		snprintf(why, sizeof why, "%.*s", (int)reply->text.len, reply->text.data);
+		log_warn("redis does not rewrite its append-only file", "address=%s why=%s hint=%s",
+			 redis_place_address(&link->here).text, log_quoted(why).text,
+			 "\"let it, or run BGREWRITEAOF after each start of Redis\"");
+	}
 }
 
 static void link_take_greeting(struct redis_link *link, const struct redis_reply *reply)
 {
-	bool is_info = link->due == 1;
-	if (is_info) {
+	if (!link->is_informed && link->due == 0) {
 		link_take_info(link, reply);
+	} else if (link->is_informed && link->due == 1) {
+		link_take_rewrite(link, reply);
 	} else if (reply->kind == REDIS_ERROR) {
 		char why[WHY_MAX];
 		snprintf(why, sizeof why, "%.*s", (int)reply->text.len, reply->text.data);

@@ -1,7 +1,7 @@
 /* Redis link: one connection to Redis that comes back by itself. hiredis reads the replies; the commands are
  * written in RESP straight into the send buffer, so a page is sealed where it is sent from.
  *
- *            connect          AUTH, SELECT, INFO, PING
+ *            connect          AUTH, SELECT, INFO, [BGREWRITEAOF,] PING
  *   waiting ---------> connecting -----> greeting -----> up: handler.up, then commands and replies
  *      ^                   |                |             |
  *      +------ backoff ----+----------------+-------------+  handler.down
@@ -15,6 +15,11 @@
  * It leaves a replica again, which takes no writes (but a node of a cluster says by MOVED what it does not
  * take): so after a failover, which a demoted master tells by READONLY, it finds the new master by itself.
  * Where it has no right to INFO it stays anywhere.
+ *
+ * A Redis that has loaded its append-only file and not written it anew since is asked to (BGREWRITEAOF),
+ * before anything is stored there. For where the file ended within a transaction, as a crash may leave it,
+ * Redis cuts off the broken command only (seen with 7.0.15): what stands before it in the transaction would
+ * be carried out at the next load, with the transaction that was written behind it.
  *
  * Redis answers in order, so the user counts replies. Nothing is repeated here: after `down` every reply that
  * was due will not come, and the user starts again at `up`.

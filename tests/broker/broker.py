@@ -361,6 +361,14 @@ class Redis(Server):
         except (OSError, RedisError):
             return False
 
+    def wait_rewritten(self):
+        """Until the append-only file that it loaded is written anew, which ladderd asks for. One that a crash
+        cut off before may not be cut again sooner: Redis would not start."""
+        def is_done():
+            info = self.command("INFO", "persistence")
+            return b"aof_rewrite_in_progress:0" in info and b"aof_last_rewrite_time_sec:-1" not in info
+        wait_until(is_done, 30, "a rewritten append-only file")
+
     def lose_last(self, length):
         """While it is down: cuts `length` bytes off its append-only file, as a crash of the machine may."""
         log = max(self.dir.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))

@@ -63,6 +63,7 @@ class Case:
         self.wait_for_commits()
         self.check_is_reading()
         fenced = self.daemon.count_said(FENCED)
+        self.redis.wait_rewritten()
         self.redis.kill9()
         size = sum(path.stat().st_size for path in self.redis.dir.glob("appendonlydir/*.incr.aof"))
         self.redis.lose_last(size // 2)

@@ -80,6 +80,24 @@ static void redis_wait(void)
 	fail_msg("redis-server does not come up");
 }
 
+/* Until the append-only file that it loaded is written anew (redis_link.h): its files stay then. */
+static void redis_wait_rewritten(void)
+{
+	bool is_done = false;
+	for (int i = 0; i < PATIENCE_MS / 10 && !is_done; i++) {
+		redisContext *redis = redis_open();
+		assert_non_null(redis);
+		redisReply *reply = redisCommand(redis, "INFO persistence");
+		assert_non_null(reply);
+		is_done = strstr(reply->str, "aof_rewrite_in_progress:0") &&
+			  !strstr(reply->str, "aof_last_rewrite_time_sec:-1");
+		freeReplyObject(reply);
+		redisFree(redis);
+		usleep(10000);
+	}
+	assert_true(is_done);
+}
+
 static void redis_kill(void)
 {
 	kill(redis_pid, SIGKILL);

@@ -189,6 +189,7 @@ static void test_redis_that_lost_its_last_writes(void **state)
 	restore(side);
 	for (unsigned n = 1; n <= 5; n++)
 		assert_int_equal(commit(side, n), LEDGER_DONE);
+	redis_wait_rewritten();
 	run("cp -a %s/appendonlydir %s/old", directory, directory);
 	for (unsigned n = 6; n <= 8; n++)
 		assert_int_equal(commit(side, n), LEDGER_DONE);

@@ -215,6 +215,10 @@ static void put_slots(struct buffer *out)
 	put_head(out, ':', FIRST_PORT + redis.owner);
 }
 
+#define LOADED_LOG \
+	"aof_enabled:1\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n" \
+	"aof_last_rewrite_time_sec:-1\r\n"
+
 /* What is true. */
 static void put_reply(struct wire_socket *socket, const struct slice *arguments, size_t count,
 		      struct buffer *out)
@@ -224,14 +228,15 @@ static void put_reply(struct wire_socket *socket, const struct slice *arguments,
 	struct sim_answer answer = {.kind = SIM_STATUS};
 	redis.store.node = redis.is_cluster && socket->port == FIRST_PORT + 1;
 	if (slice_equal(name, slice_from("INFO"))) {
-		const char *info = redis.is_cluster ? "role:master\r\ncluster_enabled:1\r\n"
-						    : "role:master\r\ncluster_enabled:0\r\n";
+		const char *info = redis.is_cluster ? LOADED_LOG "role:master\r\ncluster_enabled:1\r\n"
+						    : LOADED_LOG "role:master\r\ncluster_enabled:0\r\n";
 		put_bulk(out, slice_from(info));
 	} else if (slice_equal(name, slice_from("SCRIPT"))) {
 		put_bulk(out, slice_from("0123456789abcdef0123456789abcdef01234567"));
 	} else if (slice_equal(name, slice_from("CLUSTER"))) {
 		put_slots(out);
-	} else if (slice_equal(name, slice_from("PING")) || slice_equal(name, slice_from("ASKING"))) {
+	} else if (slice_equal(name, slice_from("PING")) || slice_equal(name, slice_from("ASKING")) ||
+		   slice_equal(name, slice_from("BGREWRITEAOF"))) {
 		put_line(out, "+", slice_from("OK"));
 	} else {
 		if (is_served(socket, arguments[is_script ? 3 : 1], is_script, &answer))

@@ -165,12 +165,14 @@ class Soak:
         server.resume()
 
     def kill_redis(self):
+        self.redis.wait_rewritten()
         self.redis.kill9()
         self.go_on(self.rng.uniform(0.2, 3))
         self.redis.start()
 
     def lose_writes(self):
         """The last ones, as by a crash of its machine."""
+        self.redis.wait_rewritten()
         self.redis.kill9()
         self.redis.lose_last(self.rng.randrange(1, LOST_BYTES))
         self.redis.start()
