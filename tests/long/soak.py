@@ -1,11 +1,12 @@
 """Goal: ladderd can be left alone. For as long as is wanted, with a genuine broker and Redis that are killed,
 paused, and lose a little of what they wrote, its rows are those of `ladderd replay` whenever it is asked, and
 it takes no more memory, file descriptors, threads and Redis keys than in the beginning.
-Method: the feed of fault_case.py at an even pace of four days a minute, so that after a few minutes as much
-is forgotten (ladder.retention) as comes. A fault every few seconds, drawn by --seed. ladderd itself is
-killed and stopped in the first three tenths and the last two: what leaks has the half between to be seen in.
-Each few minutes faults and feed rest until the rows are right. Prints a line a minute, and a table; exit code
-1 where a row is wrong or something grew. In the first 6 minutes little is forgotten yet, and all may grow.
+Method: the feed of fault_case.py at an even pace of four days a minute (three in two hours: a feed has a
+year at most), so that after a few minutes as much is forgotten (ladder.retention) as comes. A fault every few
+seconds, drawn by --seed. ladderd itself is killed and stopped in the first three tenths and the last two:
+what leaks has the half between to be seen in. Each few minutes faults and feed rest until the rows are right.
+Prints a line a minute, and a table; exit code 1 where a row is wrong or something grew. In the first 6
+minutes little is forgotten yet, and all may grow.
 
     LADDERD=build/ladderd PYTHONPATH=tests/broker python3 tests/long/soak.py --minutes 60
 
@@ -29,7 +30,7 @@ from fault_case import FaultCase
 
 CHUNK_S, CHUNK_EVENTS = 2, 200
 # Whoever is behind by the lateness, here 75 s, counts less: one input may be read before another.
-DAYS_A_MINUTE = 4
+DAYS_A_MINUTE, DAYS_MAX = 4, 360
 LADDER = {"retention": "14d", "lateness": "5d", "outcome_window": "5d"}
 KEPT_DAYS = 21  # both, and what is forgotten once a day
 TENTHS = 10
@@ -66,6 +67,10 @@ class SoakCase(FaultCase):
         print(last, flush=True)
 
 
+def days_of(minutes):
+    return min(DAYS_A_MINUTE * minutes, DAYS_MAX)
+
+
 def masked(rows):
     return {key: JUDGED.sub(b'"weakest_rung":null', row) if key.startswith(b'"bucket/') else row
             for key, row in rows.items()}
@@ -75,7 +80,7 @@ class Gauges:
     """The greatest of each, by tenth."""
 
     def __init__(self, minutes):
-        self.first = min(TENTHS, -(-TENTHS * KEPT_DAYS // (DAYS_A_MINUTE * minutes)))
+        self.first = min(TENTHS, -(-TENTHS * KEPT_DAYS // days_of(minutes)))
         self.tenths = [Counter() for _ in range(TENTHS)]
         self.last = Counter()
 
@@ -239,7 +244,7 @@ def test(options):
           Redis("--auto-aof-rewrite-percentage", "0") as redis):
         spans = windows(("5m", "10s"), ("1h", "1m"), ("24h", "15m"), ("7d", "6h"), emit="5s")
         case = SoakCase(Path(name), broker, redis, chunks, CHUNK_EVENTS, options.seed,
-                        f"{DAYS_A_MINUTE * options.minutes}d", ladder=LADDER, windows=spans,
+                        f"{days_of(options.minutes)}d", ladder=LADDER, windows=spans,
                         publish={"history_emit": "5s"})
         whole = masked(case.want)
         with Daemon(case.static) as daemon:
