@@ -222,14 +222,15 @@ static void settle_clicks(void *ctx, size_t number)
 		struct gather *gather = all->gathers[i];
 		const struct gathered *gathered;
 		struct slice id;
-		for (size_t at = 0; (gathered = gather_next(&gather->by_click, &at, &id));) {
+		struct fact_place place = {gather->by_click.first, 0};
+		while ((gathered = gather_next(&place, &id))) {
 			struct gathered settled = *gathered;
 			const struct gathered_claim *claim = claim_slot(&all->claims, settled.key);
 			if (claim->claim.id_len)
 				settled.key = claim->claim.person;
 			gather_put(gather, &settled, id);
 		}
-		buffer_destroy(&gather->by_click);
+		fact_pile_destroy(&gather->by_click);
 	}
 }
 
@@ -239,8 +240,8 @@ static void find_entries(struct fold_worker *worker, size_t partition)
 	worker->entry_count = 0;
 	for (uint32_t i = 0; i < all->gather_count; i++) {
 		struct entry entry = {.source = &all->sources[i]};
-		const struct buffer *facts = &all->gathers[i]->facts[partition];
-		for (size_t at = 0; (entry.gathered = gather_next(facts, &at, &entry.id));) {
+		struct fact_place place = {all->gathers[i]->facts[partition].first, 0};
+		while ((entry.gathered = gather_next(&place, &entry.id))) {
 			entry.person = entry.gathered->key;
 			push_entry(worker, &entry);
 		}
@@ -305,7 +306,7 @@ static void fold_partition(struct fold_worker *worker, size_t partition)
 		fold_person(worker, begin, end);
 	}
 	for (size_t i = 0; i < worker->all->gather_count; i++)
-		buffer_destroy(&worker->all->gathers[i]->facts[partition]);
+		fact_pile_destroy(&worker->all->gathers[i]->facts[partition]);
 }
 
 /* Of a share of the partitions, whose facts are gone afterwards. */

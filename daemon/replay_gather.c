@@ -7,7 +7,7 @@
 #include "daemon/replay_lines.h"
 #include "daemon/uring_reader.h"
 
-enum { ALIGNMENT = 8 };
+enum { ALIGNMENT = 8, BLOCK_BYTES = 32 << 10 };
 
 static size_t padded(size_t len)
 {
@@ -35,19 +35,42 @@ void gather_destroy(struct gather *gather)
 	decoder_destroy(gather->decoder);
 	task_destroy(gather->task);
 	for (size_t i = 0; i < PEOPLE_PARTITIONS; i++)
-		buffer_destroy(&gather->facts[i]);
-	buffer_destroy(&gather->by_click);
+		fact_pile_destroy(&gather->facts[i]);
+	fact_pile_destroy(&gather->by_click);
 	buffer_destroy(&gather->claims);
 	buffer_destroy(&gather->claim_ids);
 	free(gather);
 }
 
-static void put_fact(struct buffer *facts, const struct gathered *gathered, struct slice id)
+void fact_pile_destroy(struct fact_pile *pile)
 {
-	buffer_put(facts, gathered, sizeof(*gathered));
-	char *text = buffer_reserve(facts, padded(id.len));
-	memcpy(text, id.data, id.len);
-	facts->len += padded(id.len);
+	for (struct fact_block *next; pile->first; pile->first = next) {
+		next = pile->first->next;
+		free(pile->first);
+	}
+	pile->last = NULL;
+}
+
+static char *pile_reserve(struct fact_pile *pile, size_t len)
+{
+	if (!pile->last || pile->last->capacity - pile->last->len < len) {
+		size_t capacity = BLOCK_BYTES - sizeof(*pile->last);
+		capacity = capacity < len ? len : capacity;
+		struct fact_block *block = malloc(sizeof(*block) + capacity);
+		CHECK(block);
+		*block = (struct fact_block){.capacity = capacity};
+		*(pile->last ? &pile->last->next : &pile->first) = block;
+		pile->last = block;
+	}
+	pile->last->len += len;
+	return pile->last->bytes + pile->last->len - len;
+}
+
+static void put_fact(struct fact_pile *pile, const struct gathered *gathered, struct slice id)
+{
+	char *place = pile_reserve(pile, sizeof(*gathered) + padded(id.len));
+	memcpy(place, gathered, sizeof(*gathered));
+	memcpy(place + sizeof(*gathered), id.data, id.len);
 }
 
 void gather_put(struct gather *gather, const struct gathered *gathered, struct slice id)
@@ -155,12 +178,14 @@ bool gather_file(struct gather *gather, const char *path, uint64_t begin, uint64
 	return result == 0;
 }
 
-const struct gathered *gather_next(const struct buffer *facts, size_t *at, struct slice *id)
+const struct gathered *gather_next(struct fact_place *place, struct slice *id)
 {
-	if (*at >= facts->len)
+	while (place->block && place->at == place->block->len)
+		*place = (struct fact_place){place->block->next, 0};
+	if (!place->block)
 		return NULL;
-	const struct gathered *gathered = (const struct gathered *)(facts->data + *at);
+	const struct gathered *gathered = (const struct gathered *)(place->block->bytes + place->at);
 	*id = (struct slice){(const char *)(gathered + 1), gathered->fact.id_len};
-	*at += sizeof(*gathered) + padded(id->len);
+	place->at += sizeof(*gathered) + padded(id->len);
 	return gathered;
 }

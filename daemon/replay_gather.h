@@ -15,11 +15,31 @@
 /* People are divided by their keys, into parts so small that one is sorted and folded in the caches. */
 enum { PEOPLE_PARTITIONS = 256 };
 
-/* A fact and whose it is: a person, or a click that somebody may claim. Its id follows it in the buffer, then
- * padding to 8 bytes. */
+/* A fact and whose it is: a person, or a click that somebody may claim. Its id follows it in the pile,
+ * then padding to 8 bytes. */
 struct gathered {
 	struct key128 key;
 	struct fact fact;
+};
+
+/* Facts in the order in which they came. It grows by blocks, none of which ever moves. {0} is an empty
+ * one. */
+struct fact_block {
+	struct fact_block *next;
+	size_t len;
+	size_t capacity;
+	char bytes[];
+};
+
+struct fact_pile {
+	struct fact_block *first; /* owned */
+	struct fact_block *last;
+};
+
+/* Where somebody reads in a pile: begin with {pile->first, 0}. */
+struct fact_place {
+	const struct fact_block *block;
+	size_t at;
 };
 
 /* Somebody names himself together with a click. */
@@ -34,8 +54,8 @@ struct gather {
 	struct decoder *decoder;
 	struct task *task; /* for its series, names and reports; nobody lives in it */
 	unsigned type_mask;
-	struct buffer facts[PEOPLE_PARTITIONS]; /* struct gathered and their ids, of people */
-	struct buffer by_click;                 /* the same, of clicks */
+	struct fact_pile facts[PEOPLE_PARTITIONS]; /* of people */
+	struct fact_pile by_click;                 /* of clicks */
 	struct buffer claims; /* struct gathered_claim */
 	struct buffer claim_ids;
 	struct counts counts; /* persons' events count as applied until their duplicates are known */
@@ -56,7 +76,9 @@ void gather_record(struct gather *gather, struct slice value, unsigned type_mask
 /* Puts a fact into the partition of its key. */
 void gather_put(struct gather *gather, const struct gathered *gathered, struct slice id);
 
-/* The next fact in a buffer from `at` on, which is moved behind it; NULL after the last. */
-const struct gathered *gather_next(const struct buffer *facts, size_t *at, struct slice *id);
+/* The next fact, and the place behind it; NULL after the last. */
+const struct gathered *gather_next(struct fact_place *place, struct slice *id);
+
+void fact_pile_destroy(struct fact_pile *pile); /* it is empty then */
 
 #endif
