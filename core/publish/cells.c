@@ -145,10 +145,21 @@ static bool span_is_after(const struct span *a, const struct span *b)
 	return a->from_ms != b->from_ms ? a->from_ms > b->from_ms : a->to_ms > b->to_ms;
 }
 
-/* Where the cell of a span is in its list, or belongs. */
+/* Where the cell of a span is in its list, or belongs. Hours are distinct: where none is missing the place
+ * follows from the first and the last one, without a look at those between. */
 static size_t find_place(const struct cell_list *list, const struct span *span)
 {
 	size_t low = 0, high = list->count;
+	if (span->kind == SPAN_HOUR && list->count > 0) {
+		int64_t below = (span->from_ms - list->cells[0]->span.from_ms) / HOUR_MS;
+		int64_t above = (list->cells[list->count - 1]->span.from_ms - span->from_ms) / HOUR_MS;
+		if (below < 0)
+			return 0;
+		if (above < 0)
+			return list->count;
+		low = (uint64_t)above < list->count ? list->count - 1 - (size_t)above : 0;
+		high = (uint64_t)below < list->count ? (size_t)below : list->count;
+	}
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		if (span_is_after(span, &list->cells[middle]->span))

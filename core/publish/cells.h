@@ -10,6 +10,8 @@
 #include "core/publish/merger.h"
 #include "core/state/thin.h"
 
+enum { HOUR_MS = 60 * 60 * 1000 };
+
 enum span_kind { SPAN_WINDOW, SPAN_HOUR, SPAN_DAY };
 
 struct span {

@@ -3,8 +3,6 @@
 #include "core/base/civil.h"
 #include "core/publish/norms.h"
 
-enum { HOUR_MS = 60 * 60 * 1000 };
-
 struct merger *merger_create(const struct options *options, judge_row *judge)
 {
 	struct merger *merger = calloc(1, sizeof(*merger));

@@ -232,13 +232,27 @@ void series_advance(struct series *series, const struct frame *frame, int64_t no
 	series_settle(series, frame);
 }
 
-/* The place behind all entries of a sorted array that are not greater: mostly that is its end. Each
- * entry begins with its index. */
+static int64_t index_at(const void *entries, size_t size, size_t at)
+{
+	return *(const int32_t *)((const char *)entries + at * size);
+}
+
+/* The place behind all entries of a sorted array that are not greater. Each begins with its index, which no
+ * other has: so there are no more of them between two than their indexes differ by, and where nothing is
+ * missing the place follows from the first and the last one. */
 static size_t find_place(const void *entries, size_t count, size_t size, int64_t index)
 {
-	size_t low = 0, high = count;
-	for (size_t middle = count - 1; low < high; middle = (low + high) / 2) {
-		if (*(const int32_t *)((const char *)entries + middle * size) <= index)
+	if (count == 0 || index < index_at(entries, size, 0))
+		return 0;
+	int64_t below = index - index_at(entries, size, 0);
+	int64_t above = index_at(entries, size, count - 1) - index;
+	if (above <= 0)
+		return count;
+	size_t low = (uint64_t)above < count ? count - (size_t)above : 0;
+	size_t high = (uint64_t)below < count ? (size_t)below + 1 : count;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (index_at(entries, size, middle) <= index)
 			low = middle + 1;
 		else
 			high = middle;
