@@ -25,10 +25,13 @@ class Feed:
         generate("--seed", seed, "--events", events, "--out", folder / "events.ndjson", "--ads", 8,
                  "--span", span, "--people", events // 3, "--duplicates", 3, "--late", 5)
         self.path = folder / "events.ndjson"
-        self.lines = self.path.read_bytes().splitlines()
+        self.lines = self.read_lines()
         self.chunk, self.chunks = 0, chunks
         self.broken = []
         self.counts = {topic: 0 for topic in TOPICS}
+
+    def read_lines(self):
+        return self.path.read_bytes().splitlines()
 
     def sent_lines(self):
         """Without those that are broken."""
@@ -61,13 +64,14 @@ class Feed:
 class FaultCase:
     """The configuration `static` is of an instance that comes back as the member of its group that it was.
     `want` is what it must come to."""
+    feed_type = Feed
 
     def __init__(self, folder, broker, redis, chunks, chunk_events, seed, span="14d", properties=None,
                  **changes):
         self.folder, self.broker, self.redis = folder, broker, redis
         for topic in TOPICS:
             create_topic(broker, topic, PARTITIONS)
-        self.feed = Feed(folder, broker, chunks, chunk_events, seed, span)
+        self.feed = self.feed_type(folder, broker, chunks, chunk_events, seed, span)
         self.port = free_port()
         inputs = [{"topic": topic, **how} for topic, how in TOPICS.items()]
         http = {"listen": f"127.0.0.1:{self.port}"}
