@@ -277,3 +277,10 @@ struct buffer ledger_meta_seal_name(uint32_t task, struct slice vector)
 	buffer_put(&name, vector.data, vector.len);
 	return name;
 }
+
+struct slice ledger_stored_vector(struct slice stored)
+{
+	if (stored.len < STAMP_LEN + VECTOR_COUNT_LEN || memcmp(stored.data, FORMAT " ", 2) != 0)
+		return (struct slice){NULL, 0};
+	return (struct slice){stored.data + STAMP_LEN, stored.len - STAMP_LEN - VECTOR_COUNT_LEN};
+}

@@ -105,6 +105,9 @@ void ledger_restore(struct ledger_task *task, const struct ledger_reader *reader
 /* The name under which the meta of a task is sealed (identity.h), by what is stored as its vector, without
  * the count. To be destroyed. Any thread. */
 struct buffer ledger_meta_seal_name(uint32_t task, struct slice vector);
+/* The vector that a commit was given, within what is stored as it; data NULL where that is not ours. The
+ * same. */
+struct slice ledger_stored_vector(struct slice stored);
 
 typedef void ledger_committed(void *ctx, enum ledger_result result, const char *error);
 

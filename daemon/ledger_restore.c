@@ -75,9 +75,7 @@ static void restore_pump(struct ledger_operation *operation)
 
 static void restore_take_vector(struct restore *restore, struct slice vector)
 {
-	bool is_known = vector.len == 0 || (vector.len >= STAMP_LEN + VECTOR_COUNT_LEN &&
-					    memcmp(vector.data, FORMAT " ", 2) == 0);
-	if (!is_known) {
+	if (vector.len && !ledger_stored_vector(vector).data) {
 		char key[KEY_MAX];
 		ledger_fail(&restore->operation, "redis key %s was not written by this version of ladderd",
 			    restore_key(restore, "vector", key));
