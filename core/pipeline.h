@@ -267,6 +267,9 @@ static inline bool task_is_rewriting(const struct task *task)
  * returned instead of SERIES_NONE. What is older than `retention` is forgotten at once; everything else
  * counts as changed afterwards, nothing as dirty. */
 int task_compare_pages(const char *left, const char *right);
+/* The counts of the inputs in page "m", the first `input_count` of them, zeros where it has fewer. False: it
+ * is not our bytes. */
+must_check bool task_read_counts(struct slice page, struct counts *inputs, size_t input_count);
 must_check bool task_restore_page(struct task *task, const char *name, struct slice bytes);
 must_check uint32_t task_end_restore(struct task *task);
 

@@ -233,24 +233,61 @@ static int64_t get_time(struct reader *reader)
 	return time_ms;
 }
 
+/* Page "m", but for the counts behind it. */
+struct rest {
+	uint64_t people_count;
+	int64_t max_ms;
+	int64_t aligned_ms;
+	int64_t now_ms;
+	int64_t forgotten_ms;
+	uint64_t folded_early_count;
+	uint64_t frozen_count;
+};
+
+static struct rest get_rest(struct reader *reader)
+{
+	struct rest rest = {.people_count = reader_unsigned(reader)};
+	rest.max_ms = get_time(reader);
+	rest.aligned_ms = get_time(reader);
+	rest.now_ms = get_time(reader);
+	rest.forgotten_ms = get_time(reader);
+	rest.folded_early_count = reader_unsigned(reader);
+	rest.frozen_count = reader_unsigned(reader);
+	return rest;
+}
+
+static bool get_inputs(struct reader *reader, struct counts *inputs, size_t input_count)
+{
+	uint64_t stored_count = reader_unsigned(reader);
+	for (uint64_t i = 0; i < stored_count && !reader->failed; i++) {
+		struct counts counts = {0};
+		get_counts(reader, &counts);
+		if (i < input_count)
+			inputs[i] = counts;
+	}
+	return !reader->failed;
+}
+
+bool task_read_counts(struct slice page, struct counts *inputs, size_t input_count)
+{
+	struct reader reader = reader_of(page);
+	memset(inputs, 0, input_count * sizeof(*inputs));
+	(void)get_rest(&reader);
+	return get_inputs(&reader, inputs, input_count);
+}
+
 static bool restore_rest(struct task *task, struct slice bytes)
 {
 	struct reader reader = reader_of(bytes);
-	people_begin_restore(task->people, reader_unsigned(&reader));
-	task->max_ms = get_time(&reader);
-	task->aligned_ms = get_time(&reader);
-	task->window.now_ms = get_time(&reader);
-	task->forgotten_ms = get_time(&reader);
-	task->join.folded_early_count = reader_unsigned(&reader);
-	task->window.frozen_count = reader_unsigned(&reader);
-	uint64_t input_count = reader_unsigned(&reader);
-	for (uint64_t i = 0; i < input_count && !reader.failed; i++) {
-		struct counts counts = {0};
-		get_counts(&reader, &counts);
-		if (i < task->input_count)
-			task->inputs[i] = counts;
-	}
-	return !reader.failed;
+	struct rest rest = get_rest(&reader);
+	people_begin_restore(task->people, rest.people_count);
+	task->max_ms = rest.max_ms;
+	task->aligned_ms = rest.aligned_ms;
+	task->window.now_ms = rest.now_ms;
+	task->forgotten_ms = rest.forgotten_ms;
+	task->join.folded_early_count = rest.folded_early_count;
+	task->window.frozen_count = rest.frozen_count;
+	return get_inputs(&reader, task->inputs, task->input_count);
 }
 
 /* The number behind the kind of a name. */

@@ -74,6 +74,22 @@ bool marks_take(struct marks *marks, size_t input, size_t partition, uint64_t lo
 	return true;
 }
 
+static bool is_between(struct mark_place place, struct mark_place low, struct mark_place high)
+{
+	return compare(place, low) >= 0 && compare(place, high) <= 0;
+}
+
+bool marks_have(const struct marks *marks, size_t input, size_t partition, uint64_t log,
+		struct mark_place place)
+{
+	CHECK(input < marks->input_count && partition < marks->partition_count);
+	const struct mark *mark = marks->inputs[input] ? &marks->inputs[input][partition] : NULL;
+	if (!mark || !mark->is_used || log != mark->log)
+		return false;
+	return is_between(place, mark->low, mark->high) ||
+	       (mark->is_again && is_between(place, mark->again_low, mark->again_high));
+}
+
 static void put_place(struct buffer *out, struct mark_place place)
 {
 	buffer_put_signed(out, place.offset);

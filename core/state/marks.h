@@ -45,6 +45,10 @@ void marks_clear(struct marks *marks);
 /* True if it has not been applied: it is from now on. */
 bool marks_take(struct marks *marks, size_t input, size_t partition, uint64_t log, struct mark_place place);
 
+/* Whether it has been applied. */
+bool marks_have(const struct marks *marks, size_t input, size_t partition, uint64_t log,
+		struct mark_place place);
+
 /* Those of one input, appended; and back. What comes back of an input that is not there any more is read with
  * SIZE_MAX, and dropped. The reader fails if they are not our bytes. */
 void marks_encode(const struct marks *marks, size_t input, struct buffer *out);

@@ -235,6 +235,38 @@ static void test_crashes_with_short_times(void **state)
 	fixture_destroy(&fixture);
 }
 
+/* The counts can be had from their page alone. */
+static void test_counts(void **state)
+{
+	(void)state;
+	struct fixture fixture;
+	struct feed feed;
+	struct counts counts[INPUT_COUNT + 1];
+	fixture_create(&fixture);
+	feed_create(&feed, &(struct feed_shape){5, 300, 20 * DAY_MS, DAY_MS, 3, 5, 3});
+	struct run run = {.options = &fixture.options, .feed = &feed};
+	begin(&run);
+	while (run.at < feed.count)
+		step(&run);
+	commit(&run);
+	size_t at = 0;
+	while (!slice_equal(run.store.pages[at].name, slice_from("m")))
+		at++;
+	struct slice page = run.store.pages[at].bytes;
+	const struct task *task = run.rows.tasks[0];
+	assert_true(task->inputs[1].classes[CLASS_APPLIED] > 100 && task->inputs[1].classes[CLASS_DUPLICATE]);
+	assert_true(task_read_counts(page, counts, INPUT_COUNT + 1));
+	assert_memory_equal(counts, task->inputs, INPUT_COUNT * sizeof(*counts));
+	assert_int_equal(counts[INPUT_COUNT].classes[CLASS_APPLIED], 0);
+	assert_true(task_read_counts(page, counts, 1));
+	assert_memory_equal(counts, task->inputs, sizeof(*counts));
+	assert_false(task_read_counts((struct slice){page.data, page.len - 1}, counts, INPUT_COUNT));
+	drop(&run);
+	page_store_destroy(&run.store);
+	feed_destroy(&feed);
+	fixture_destroy(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_crashes_with_short_times),
 		cmocka_unit_test(test_crashes_beside_a_merger),
 		cmocka_unit_test(test_crashes_with_many_people),
+		cmocka_unit_test(test_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

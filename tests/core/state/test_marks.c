@@ -17,6 +17,11 @@ static bool take(struct marks *marks, int64_t offset)
 	return marks_take(marks, 1, 2, 0, (struct mark_place){offset, 0});
 }
 
+static bool have(const struct marks *marks, int64_t offset, uint32_t item)
+{
+	return marks_have(marks, 1, 2, 0, (struct mark_place){offset, item});
+}
+
 /* How many of [from, to) are new. */
 static int take_run(struct marks *marks, int64_t from, int64_t to)
 {
@@ -49,9 +54,14 @@ static void test_from_the_beginning(void **state)
 	marks_create(&marks, INPUT_COUNT, PARTITION_COUNT);
 	assert_int_equal(take_run(&marks, 40, 100), 60); /* what was below is gone */
 	assert_int_equal(take_run(&marks, 0, 20), 20);
+	assert_true(have(&marks, 19, 0) && !have(&marks, 19, 1) && !have(&marks, 39, 0));
+	assert_true(have(&marks, 40, 0) && have(&marks, 99, 0) && !have(&marks, 100, 0));
 	assert_int_equal(take_run(&marks, 10, 30), 10);  /* a crash on the way */
 	assert_int_equal(take_run(&marks, 30, 120), 10 + 20);
 	assert_int_equal(take_run(&marks, 0, 120), 0);
+	assert_true(have(&marks, 0, 0) && have(&marks, 119, 0) && !have(&marks, 120, 0));
+	assert_false(marks_have(&marks, 1, 2, 1, (struct mark_place){50, 0})); /* of another log */
+	assert_false(marks_have(&marks, 0, 2, 0, (struct mark_place){50, 0}));
 	assert_true(take(&marks, 120));
 	marks_destroy(&marks);
 }
