@@ -12,6 +12,7 @@ enum {
 	COMMIT_STEP_BYTES = 64 << 10, /* of pages written in one turn */
 	SETTLE_AT_ONCE = 8192, /* steps, in one turn before a commit */
 	PROGRESS_MS = 1000,           /* between two lines of a restore */
+	STORED_INPUTS_MAX = 256,      /* more than a configuration may have */
 };
 
 size_t worker_find_input(const struct worker *worker, struct slice topic)
@@ -105,9 +106,29 @@ static void get_traces(struct worker_task *task, struct reader *reader)
 	}
 }
 
+/* The page has the counts in the order of the vector; the inputs may stand in another one now. */
+static bool place_counts(struct worker_task *task, struct slice vector, struct slice page)
+{
+	struct reader reader = reader_of(vector);
+	uint64_t count = vector.len ? reader_unsigned(&reader) : 0;
+	if (count > STORED_INPUTS_MAX)
+		return false;
+	struct counts stored[STORED_INPUTS_MAX];
+	if (!task_read_counts(page, stored, (size_t)count))
+		return false;
+	memset(task->task->inputs, 0, task->task->input_count * sizeof(*task->task->inputs));
+	for (uint64_t i = 0; i < count && !reader.failed; i++) {
+		size_t input = worker_find_input(task->worker, reader_text(&reader));
+		(void)reader_signed(&reader); /* the offset */
+		if (input < task->worker->input_count)
+			task->task->inputs[input] = stored[i];
+	}
+	return !reader.failed;
+}
+
 /* The meta: the greatest revision given out, the term of the owner, the number of partitions, the shuffle
  * mode, the traces, the marks, then the task's own page "m". */
-static bool take_meta(struct worker_task *task, struct slice meta)
+static bool take_meta(struct worker_task *task, struct slice vector, struct slice meta)
 {
 	task->term = next_term(0);
 	if (meta.len == 0)
@@ -124,7 +145,7 @@ static bool take_meta(struct worker_task *task, struct slice meta)
 	task->term = next_term(head.term);
 	raise_revision(&task->worker->options.shared->revision, head.revision);
 	struct slice page = {reader.at, (size_t)(reader.end - reader.at)};
-	return task_restore_page(task->task, "m", page);
+	return task_restore_page(task->task, "m", page) && place_counts(task, vector, page);
 }
 
 /* The task begins anew, with nothing. */
@@ -157,7 +178,7 @@ static void begin_restore(void *ctx, struct slice vector, struct slice meta, siz
 	struct worker_task *task = ctx;
 	clear_task(task);
 	task->restore = (struct restore_progress){.page_total = page_count, .said_ms = loop_now_ms()};
-	task->restore.is_foreign = !get_vector(task, vector) || !take_meta(task, meta);
+	task->restore.is_foreign = !get_vector(task, vector) || !take_meta(task, vector, meta);
 	CRASH_POINT(restore_begins);
 }
 
