@@ -6,8 +6,10 @@
 #include <sys/random.h>
 
 #include "core/diagnose/diagnose.h"
+#include "daemon/audit_letters.h"
 #include "daemon/audit_rows.h"
-#include "daemon/audit_topics.h"
+#include "daemon/audit_state.h"
+#include "daemon/audit_sums.h"
 #include "daemon/commands.h"
 #include "daemon/connections.h"
 #include "daemon/load_config.h"
@@ -15,24 +17,16 @@
 
 enum { SHOWN_DEFAULT = 100 };
 
-/* A record that is dead, by the number of its input. */
-struct dead_record {
-	size_t input;
-	int32_t partition;
-	int64_t offset;
-	bool is_late; /* or of the future: that only the run could know */
-};
-
 struct audit {
 	const struct config *config;
 	struct kafka_connection connection;
 	const char **topics; /* of the inputs */
-	struct buffer dead;  /* struct dead_record, sorted */
-	bool is_dead_cut;    /* older letters are gone */
+	struct audit_letters letters;
 	struct gather *gather;
+	struct audit_state state;
+	struct audit_sums *sums; /* NULL: rows only */
 	struct audit_rows *rows;
 	struct audit_result result;
-	uint64_t *item_counts; /* by input */
 	uint64_t record_count;
 	uint64_t left_out_count;
 	uint64_t gap_count;
@@ -42,21 +36,42 @@ struct audit {
 	uint64_t shown_max;
 };
 
+struct audit_options {
+	const char *config_path;
+	uint64_t shown_max;
+	bool is_rows_only;
+};
+
 static const char help[] =
-	"usage: ladderd audit -c FILE [--max N]\n"
+	"usage: ladderd audit -c FILE [--max N] [--rows-only]\n"
 	"\n"
 	"Reads the inputs and the published rows from Kafka, computes the rows anew, and says where they\n"
 	"differ; and whether every record that was rejected is among the dead letters, and no other one.\n"
-	"Run it while nothing is being fed, or rows on their way count as differences. Records that the\n"
-	"run found late, or of the future, are left out as the dead letters name them, whole, also where\n"
-	"only one of several events in them was; letters that were given up are missed. With clock: wall,\n"
-	"rolling rows of another time than that of the last event are not compared, and it says how many.\n"
+	"Reads from Redis how many events of each input and partition are stored as applied, duplicate,\n"
+	"late, rejected and ignored, counts the records up to the stored offset anew, and says where these\n"
+	"sums differ. It changes nothing.\n"
+	"Run it while nothing is being fed, or rows on their way count as differences; the sums may be\n"
+	"behind, and it says up to which offset they were compared. Records that the run found late, or\n"
+	"of the future, are left out of the rows as the dead letters name them, whole, also where only one\n"
+	"of several events in them was; letters that were given up are missed. With clock: wall, rolling\n"
+	"rows of another time than that of the last event are not compared, and it says how many.\n"
 	"\n"
-	"  -c FILE   the configuration of the instances\n"
-	"  --max N   show at most so many differences (100)\n"
+	"  -c FILE      the configuration of the instances\n"
+	"  --max N      show at most so many differences (100)\n"
+	"  --rows-only  leave out the stored sums: needs neither Redis nor the identity key\n"
 	"\n"
-	"Exit codes: 0 nothing differs; 1 something does, or the log no longer holds everything; 69 Kafka\n"
-	"does not answer; 78 the configuration.\n";
+	"Exit codes: 0 nothing differs; 1 something does, or the log no longer holds everything, or what\n"
+	"is stored cannot be read; 69 Kafka or Redis does not answer; 77 a right is missing; 78 the\n"
+	"configuration, or what is stored is of another one.\n";
+
+static int say_kafka_error(const struct kafka_error *error)
+{
+	fprintf(stderr, "ladderd audit: %s\n", error->text);
+	return audit_is_interrupted()                ? EXIT_FAILED
+	       : error->fault == KAFKA_FAULT_CONFIG ? EXIT_CONFIG
+	       : error->fault == KAFKA_FAULT_DENIED ? EXIT_NO_PERMISSION
+						    : EXIT_UNAVAILABLE;
+}
 
 /* One line of a finding, as long as there is room for it. */
 static bool may_show(struct audit *audit)
@@ -71,69 +86,22 @@ static void take_gap(void *ctx, const char *topic, int32_t partition, int64_t en
 	if (may_show(audit))
 		printf("%s [%" PRId32 "]: offsets before %" PRId64
 		       " are gone: what was there cannot be proved\n", topic, partition, end);
-}
-
-/* ---- Dead letters ---- */
-
-static int compare_dead(const void *left, const void *right)
-{
-	const struct dead_record *a = left, *b = right;
-	if (a->input != b->input)
-		return a->input < b->input ? -1 : 1;
-	if (a->partition != b->partition)
-		return a->partition < b->partition ? -1 : 1;
-	return (a->offset > b->offset) - (a->offset < b->offset);
-}
-
-struct letter {
-	const struct audit *audit;
-	struct dead_record dead;
-	bool is_input;
-};
-
-static void take_header(void *ctx, const char *name, struct slice value)
-{
-	struct letter *letter = ctx;
-	char text[256] = "";
-	memcpy(text, value.data, value.len < sizeof(text) ? value.len : sizeof(text) - 1);
-	const struct config_inputs *inputs = &letter->audit->config->kafka.inputs;
-	if (strcmp(name, "ladderd.reason") == 0)
-		letter->dead.is_late = strcmp(text, "late") == 0 || strcmp(text, "future") == 0;
-	else if (strcmp(name, "ladderd.partition") == 0)
-		letter->dead.partition = (int32_t)strtol(text, NULL, 10);
-	else if (strcmp(name, "ladderd.offset") == 0)
-		letter->dead.offset = strtoll(text, NULL, 10);
-	else if (strcmp(name, "ladderd.topic") == 0)
-		for (size_t i = 0; i < inputs->count; i++)
-			if (strcmp(text, inputs->items[i].topic) == 0) {
-				letter->dead.input = i;
-				letter->is_input = true;
-			}
+	for (size_t i = 0; i < audit->config->kafka.inputs.count && audit->sums; i++)
+		if (strcmp(audit->topics[i], topic) == 0)
+			audit_sums_note_gap(audit->sums, i, (uint32_t)partition);
 }
 
 static void take_letter(void *ctx, const struct audit_record *record)
 {
 	struct audit *audit = ctx;
-	struct letter letter = {.audit = audit};
-	kafka_in_headers(record->record->handle, take_header, &letter);
-	if (letter.is_input)
-		buffer_put(&audit->dead, &letter.dead, sizeof(letter.dead));
+	audit_letters_take(&audit->letters, &audit->config->kafka.inputs, record);
 }
 
 static void take_dead_gap(void *ctx, const char *topic, int32_t partition, int64_t end)
 {
 	struct audit *audit = ctx;
 	(void)topic, (void)partition, (void)end;
-	audit->is_dead_cut = true;
-}
-
-static const struct dead_record *find_dead(const struct audit *audit, const struct audit_record *record)
-{
-	const struct dead_record wanted = {record->topic, record->partition, record->record->offset, false};
-	if (audit->dead.len == 0)
-		return NULL;
-	return bsearch(&wanted, audit->dead.data, audit->dead.len / sizeof(wanted), sizeof(wanted),
-		       compare_dead);
+	audit->letters.is_cut = true;
 }
 
 /* ---- Inputs ---- */
@@ -149,7 +117,7 @@ static uint64_t count_items(const struct gather *gather)
 static void find_fault(struct audit *audit, const struct audit_record *record, bool is_rejected,
 		       bool is_dead)
 {
-	if (is_rejected == is_dead || (is_rejected && audit->is_dead_cut))
+	if (is_rejected == is_dead || (is_rejected && audit->letters.is_cut))
 		return;
 	audit->fault_count++;
 	if (may_show(audit))
@@ -163,16 +131,63 @@ static void take_input(void *ctx, const struct audit_record *record)
 {
 	struct audit *audit = ctx;
 	struct gather *gather = audit->gather;
-	const struct dead_record *dead = find_dead(audit, record);
+	size_t letter_count;
+	const struct audit_letter *letters = audit_letters_find(&audit->letters, record, &letter_count);
 	audit->record_count++;
-	if (dead && dead->is_late) {
-		audit->left_out_count++;
-		return;
-	}
-	uint64_t items = count_items(gather), rejected = gather->counts.classes[CLASS_REJECTED];
+	if (audit->sums)
+		audit_sums_take(audit->sums, record, letters, letter_count);
+	for (size_t i = 0; i < letter_count; i++)
+		if (audit_letter_is_of_time(&letters[i])) {
+			audit->left_out_count++;
+			return;
+		}
+	uint64_t rejected = gather->counts.classes[CLASS_REJECTED];
 	gather_record(gather, record->record->value, audit->config->kafka.inputs.items[record->topic].types);
-	audit->item_counts[record->topic] += count_items(gather) - items;
-	find_fault(audit, record, gather->counts.classes[CLASS_REJECTED] > rejected, dead != NULL);
+	find_fault(audit, record, gather->counts.classes[CLASS_REJECTED] > rejected, letter_count > 0);
+}
+
+/* ---- Sums ---- */
+
+static void show_sum(void *ctx, const char *text)
+{
+	struct audit *audit = ctx;
+	audit->fault_count++;
+	if (may_show(audit))
+		printf("%s\n", text);
+}
+
+static void show_note(void *ctx, const char *text)
+{
+	(void)ctx;
+	printf("%s\n", text);
+}
+
+static void compare_sums(struct audit *audit)
+{
+	if (audit->sums)
+		audit_sums_compare(audit->sums, audit->letters.is_cut, audit->erased_count > 0,
+				   &(struct audit_sums_sink){show_sum, show_note, audit});
+	else
+		printf("the stored sums were left out (--rows-only)\n");
+}
+
+/* An exit code, 0 where there is something to compare with. Before the topics are read: what is stored is of
+ * no more than they hold then. */
+static int read_state(struct audit *audit, const struct connections *connections)
+{
+	struct check_report report = {.exit_code = EXIT_DONE};
+	struct kafka_error error;
+	int32_t partition_count;
+	const struct audit_reading inputs = {.connection = audit->connection, .topics = audit->topics,
+					     .topic_count = audit->config->kafka.inputs.count};
+	if (!audit_count_partitions(&inputs, &partition_count, &error))
+		return say_kafka_error(&error);
+	if (audit_state_read(&audit->state, audit->config, connections, (size_t)partition_count, &report)) {
+		audit->sums = audit_sums_create(audit->config, &audit->state);
+		return EXIT_DONE;
+	}
+	fprintf(stderr, "ladderd audit: what is stored cannot be read; --rows-only leaves it out\n");
+	return report.exit_code;
 }
 
 /* ---- Rows ---- */
@@ -242,9 +257,7 @@ static bool read_everything(struct audit *audit, struct kafka_error *error)
 	const struct config *config = audit->config;
 	if (!read_topics(audit, &config->kafka.outputs.dead, 1, take_letter, take_dead_gap, error))
 		return false;
-	if (audit->dead.len)
-		qsort(audit->dead.data, audit->dead.len / sizeof(struct dead_record),
-		      sizeof(struct dead_record), compare_dead);
+	audit_letters_sort(&audit->letters);
 	const char *const *erased = &config->kafka.outputs.erased;
 	const char *const *current = &config->kafka.outputs.current;
 	const char *const *history = &config->kafka.outputs.history;
@@ -257,8 +270,6 @@ static bool read_everything(struct audit *audit, struct kafka_error *error)
 static void say_balance(const struct audit *audit)
 {
 	const struct counts *counts = &audit->gather->counts;
-	for (size_t i = 0; i < audit->config->kafka.inputs.count; i++)
-		printf("%s: decoded %" PRIu64 "\n", audit->topics[i], audit->item_counts[i]);
 	printf("%" PRIu64 " records: %" PRIu64 " items, of them rejected %" PRIu64 ", ignored %" PRIu64
 	       "; %" PRIu64 " records late or of the future\n",
 	       audit->record_count, count_items(audit->gather), counts->classes[CLASS_REJECTED],
@@ -283,52 +294,52 @@ static int say_result(const struct audit *audit)
 	return result->difference_count || audit->fault_count || audit->gap_count ? EXIT_FAILED : EXIT_DONE;
 }
 
-static int audit_all(struct audit *audit)
+static int compare_all(struct audit *audit)
 {
 	unsigned char identity_key[16]; /* any: people are compared with nobody */
 	struct kafka_error error;
 	CHECK(getrandom(identity_key, sizeof(identity_key), 0) == sizeof(identity_key));
 	audit->gather = gather_create(audit->config, identity_key);
 	audit->rows = audit_rows_create();
-	int code = EXIT_UNAVAILABLE;
+	int code;
 	if (!read_everything(audit, &error)) {
-		fprintf(stderr, "ladderd audit: %s\n", error.text);
-		code = audit_is_interrupted()                 ? EXIT_FAILED
-		       : error.fault == KAFKA_FAULT_CONFIG ? EXIT_CONFIG
-		       : error.fault == KAFKA_FAULT_DENIED ? EXIT_NO_PERMISSION
-							   : EXIT_UNAVAILABLE;
+		code = say_kafka_error(&error);
 	} else {
 		compute_rows(audit, identity_key);
 		audit->result = audit_rows_compare(audit->rows, audit->config->clock == CONFIG_CLOCK_WALL,
 						   show_difference, audit);
+		compare_sums(audit);
 		code = say_result(audit);
 	}
 	gather_destroy(audit->gather);
 	audit_rows_destroy(audit->rows);
-	buffer_destroy(&audit->dead);
 	return code;
 }
 
 static int audit_connected(const struct config *config, const struct connections *connections,
-			   uint64_t shown_max)
+			   const struct audit_options *options)
 {
 	size_t input_count = config->kafka.inputs.count;
 	const char *topics[input_count];
-	uint64_t item_counts[input_count];
-	memset(item_counts, 0, sizeof(item_counts));
 	for (size_t i = 0; i < input_count; i++)
 		topics[i] = config->kafka.inputs.items[i].topic;
 	struct audit audit = {
 		.config = config,
 		.connection = connections->kafka,
 		.topics = topics,
-		.item_counts = item_counts,
-		.shown_max = shown_max,
+		.shown_max = options->shown_max,
 	};
-	return audit_all(&audit);
+	int code = options->is_rows_only ? EXIT_DONE : read_state(&audit, connections);
+	if (code == EXIT_DONE)
+		code = compare_all(&audit);
+	if (audit.sums)
+		audit_sums_destroy(audit.sums);
+	audit_state_destroy(&audit.state);
+	audit_letters_destroy(&audit.letters);
+	return code;
 }
 
-static int audit_config(const struct config *config, uint64_t shown_max)
+static int audit_config(const struct config *config, const struct audit_options *options)
 {
 	char error[512];
 	struct connections connections;
@@ -337,7 +348,7 @@ static int audit_config(const struct config *config, uint64_t shown_max)
 		fprintf(stderr, "ladderd audit: %s\n", error);
 		return code;
 	}
-	code = audit_connected(config, &connections, shown_max);
+	code = audit_connected(config, &connections, options);
 	connections_close(&connections);
 	return code;
 }
@@ -348,38 +359,48 @@ static void handle_signal(int number)
 	audit_interrupt();
 }
 
+static bool take_option(struct audit_options *options, int option)
+{
+	char *end = "";
+	if (option == 'c')
+		options->config_path = optarg;
+	else if (option == 'm')
+		options->shown_max = strtoull(optarg, &end, 10);
+	else if (option == 'r')
+		options->is_rows_only = true;
+	else
+		return false;
+	return !*end;
+}
+
 int command_audit(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"max", required_argument, NULL, 'm'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	const char *path = NULL;
-	uint64_t shown_max = SHOWN_DEFAULT;
+	static const struct option names[] = {{"config", required_argument, NULL, 'c'},
+					      {"max", required_argument, NULL, 'm'},
+					      {"rows-only", no_argument, NULL, 'r'},
+					      {"help", no_argument, NULL, 'h'},
+					      {NULL, 0, NULL, 0}};
+	struct audit_options options = {.shown_max = SHOWN_DEFAULT};
 	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-		char *end = "";
+	for (int option; (option = getopt_long(argc, argv, "c:h", names, NULL)) != -1;) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return EXIT_DONE;
 		}
-		if (option == 'c')
-			path = optarg;
-		else if (option == 'm')
-			shown_max = strtoull(optarg, &end, 10);
-		if ((option != 'c' && option != 'm') || *end)
+		if (!take_option(&options, option))
 			return command_usage("audit", "unknown option, or one without a good value: %s",
 					     argv[optind - 1]);
 	}
-	if (!path || optind < argc)
-		return command_usage("audit", path ? "what is %s for" : "-c FILE is missing", argv[optind]);
-	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
+	if (!options.config_path || optind < argc)
+		return command_usage("audit", options.config_path ? "what is %s for" : "-c FILE is missing",
+				     argv[optind]);
+	struct config *config = load_config(options.config_path, CONFIG_NEED_KAFKA);
 	if (!config)
 		return EXIT_CONFIG;
 	struct sigaction action = {.sa_handler = handle_signal};
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	int code = audit_config(config, shown_max);
+	int code = audit_config(config, &options);
 	config_destroy(config);
 	return code;
 }

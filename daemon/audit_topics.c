@@ -35,17 +35,16 @@ struct reader {
 	int64_t progress_ms;
 };
 
-static bool ask_partitions(struct reader *reader, struct kafka_error *error)
+bool audit_count_partitions(const struct audit_reading *reading, int32_t *count, struct kafka_error *error)
 {
-	const struct audit_reading *reading = reader->reading;
 	struct kafka_admin *admin = kafka_admin_create(&reading->connection, error);
 	if (!admin)
 		return false;
-	int count = 0;
-	bool is_done = kafka_admin_check_inputs(admin, reading->topics, reading->topic_count, ASK_MS, &count,
+	int found = 0;
+	bool is_done = kafka_admin_check_inputs(admin, reading->topics, reading->topic_count, ASK_MS, &found,
 						error);
 	kafka_admin_destroy(admin);
-	reader->partition_count = count;
+	*count = found;
 	return is_done;
 }
 
@@ -167,8 +166,8 @@ static bool read_all(struct reader *reader, struct kafka_error *error)
 bool audit_read(const struct audit_reading *reading, struct kafka_error *error)
 {
 	struct reader reader = {.reading = reading};
-	bool is_done = ask_partitions(&reader, error) && open_reader(&reader, error) &&
-		       read_all(&reader, error);
+	bool is_done = audit_count_partitions(reading, &reader.partition_count, error) &&
+		       open_reader(&reader, error) && read_all(&reader, error);
 	kafka_in_destroy(reader.in);
 	return is_done;
 }

@@ -26,6 +26,10 @@ struct audit_reading {
 	void *ctx;
 };
 
+/* How many partitions the topics have, all the same. False with the error told. */
+must_check bool audit_count_partitions(const struct audit_reading *reading, int32_t *count,
+				       struct kafka_error *error);
+
 /* Hands out every record up to where the logs ended at the call, and every gap. False with the error told
  * where Kafka does not answer, or the topics are not as they must be, or audit_interrupt was called. */
 must_check bool audit_read(const struct audit_reading *reading, struct kafka_error *error);

@@ -61,6 +61,7 @@ def check_gap(broker, config):
     broker.delete_before(INPUTS[1], 2, 50)
     said = audit(config, 1, "--max", "1")
     assert f"{INPUTS[1]} [2]: offsets before 50 are gone" in said and " 1 gaps" in said, said
+    assert f"{INPUTS[1]} [2]: its sums were not compared: records that they count are gone" in said, said
 
 
 def test():

@@ -7,13 +7,14 @@ step looks that it did what it is there for: that a commit had to wait for a slo
 fenced, that it went to the new node afterwards."""
 
 import os
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from broker import Broker, run, wait_until
-from daemon_case import (DEAD, FENCED, INPUTS, PARTITIONS, Daemon, create_inputs, generate, replay, settings,
-                         start_generate, stop_within, wait_for_rows, write_config)
+from daemon_case import (DEAD, FENCED, INPUTS, LADDERD, PARTITIONS, Daemon, create_inputs, generate, replay,
+                         settings, start_generate, stop_within, wait_for_rows, write_config)
 from redis_cluster import RedisCluster
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 500_000))
@@ -126,6 +127,9 @@ def test():
             print(f"{in_kafka} events, {len(want)} rows, equal {took:.0f} s after the last", flush=True)
             assert broker.count(DEAD) == 0
             stop_within(daemon, 10)
+        done = subprocess.run([LADDERD, "audit", "-c", config], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        print(done.stdout.splitlines()[-1], flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Goal: nothing vanishes silently (promise P2). Every class and reason of spec section 7, provoked through
 Kafka: a record with anything late or rejected in it goes to the topic of dead letters with its original key,
 value and headers and with headers that say why and where it was; nothing else does. The sums are right, and
-what was applied is counted.
+what was applied is counted; `audit` finds the sums right.
 Method: records made of bytes, each with what must become of its items, into one partition, because what is
 late depends on what came before. The rows of the history must be those of `replay` over what is applied; its
 counts, those of the same items.
@@ -10,20 +10,22 @@ labels: sanitize threads"""
 
 import base64
 import json
+import subprocess
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 from broker import Broker, Redis, run, wait_until
-from daemon_case import (DEAD, HISTORY, Daemon, by_key, create_inputs, difference, read_records, replay,
-                         settings, stop_within, write_config, write_events)
+from daemon_case import (DEAD, HISTORY, LADDERD, Daemon, by_key, create_inputs, difference, read_records,
+                         replay, settings, stop_within, write_config, write_events)
 
 DAY_MS = 86_400_000
 NOW_MS = int(time.time()) * 1000
 RECORD_BYTES = 1 << 16
 LARGEST = 3 << 20  # of a record here; librdkafka's own limit for those it sends is 1,000,000
 MESSAGES, CLICKS_ONLY = "ladder.messages", "ladder.clicks"
+CLASSES = ("applied", "duplicate", "late", "rejected", "ignored")
 REASONS = {"json", "encoding", "too_large", "missing_field", "bad_value", "bad_time", "future", "currency",
            "unknown_type"}
 OURS = ["ladderd.reason", "ladderd.topic", "ladderd.partition", "ladderd.offset", "ladderd.detail"]
@@ -178,11 +180,21 @@ def check_replay(broker, folder, config, records):
     assert counts["reasons"] == {reason: ends[reason] for reason in counts["reasons"]}, (counts, ends)
     for name in ("applied", "duplicate", "late", "ignored"):
         assert counts[name] == ends[name], (name, counts, ends)
-    classes = ("applied", "duplicate", "late", "rejected", "ignored")
-    assert counts["decoded"] == sum(counts[name] for name in classes) == len(items), counts
+    assert counts["decoded"] == sum(counts[name] for name in CLASSES) == len(items), counts
     assert counts["rejected"] == sum(counts["reasons"].values()), counts
     _, sorted_counts = replay(config, path)
     assert sorted_counts["late"] == 0 and sorted_counts["applied"] == counts["applied"] + counts["late"]
+
+
+def check_audit(config, records):
+    """The stored sums are those of the records."""
+    done = subprocess.run([LADDERD, "audit", "-c", config], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    for topic in (CLICKS_ONLY, MESSAGES):
+        ends = Counter("rejected" if end in REASONS else end
+                       for record in records if record.topic == topic for end in record.ends)
+        stored = ", ".join(f"{name} {ends[name]}" for name in CLASSES)
+        assert f"{topic}: decoded {ends.total()}; stored: {stored}\n" in done.stdout, (stored, done.stdout)
 
 
 def check_rows(broker, folder, config, records):
@@ -228,6 +240,7 @@ def test():
             daemon.wait_said("a task is read back", 30)
             stop_within(daemon, 10)
         check_letters(broker, DEAD, records)
+        check_audit(config, records)
         check_replay(broker, folder, config, records)
         other = make_settings(folder, broker, redis, dead_letters="redact")
         other["redis"]["namespace"] = "other"

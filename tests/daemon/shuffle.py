@@ -7,12 +7,13 @@ one class or is forwarded, and what is forwarded is received once (spec section 
 import json
 import os
 import random
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from broker import Broker, Redis, free_port, run, wait_until
-from daemon_case import (DEAD, OUTPUTS, Daemon, by_key, create_topic, difference, generate, is_empty,
+from daemon_case import (DEAD, LADDERD, OUTPUTS, Daemon, by_key, create_topic, difference, generate, is_empty,
                          metrics, refused, replay, settings, stop_within, write_config, write_events)
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 24_000))
@@ -171,6 +172,12 @@ def read_it_all(config, folder, feed, want):
             daemon.__exit__(None, None, None)
 
 
+def check_audit(config):
+    done = subprocess.run([LADDERD, "audit", "-c", config], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    print(done.stdout.splitlines()[-1], flush=True)
+
+
 def check_refused(config, folder):
     """What was written under other settings would lack what is still on its way under those."""
     kafka = config["kafka"]
@@ -197,6 +204,7 @@ def test():
         assert counts["rejected"] == counts["late"] == 0 and len(want) > 1000, counts
         read_it_all(config, folder, feed, want)
         assert broker.count(SHUFFLE) > EVENTS / 5
+        check_audit(folder / "one.yaml")
         check_refused(config, folder)
 
 
