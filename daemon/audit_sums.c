@@ -54,9 +54,16 @@ static void worsen(struct audit_tally *tally, enum audit_view view)
 		tally->view = view;
 }
 
+/* One that was added meanwhile has nothing stored. */
+static bool is_known(const struct audit_sums *sums, size_t partition)
+{
+	return partition < sums->state->task_count;
+}
+
 void audit_sums_note_gap(struct audit_sums *sums, size_t input, uint32_t partition)
 {
-	worsen(audit_tally_of(sums, input, partition), AUDIT_VIEW_NONE);
+	if (is_known(sums, partition))
+		worsen(audit_tally_of(sums, input, partition), AUDIT_VIEW_NONE);
 }
 
 /* ---- A record's events, by themselves ---- */
@@ -223,6 +230,8 @@ void audit_sums_take(struct audit_sums *sums, const struct audit_record *record,
 		     const struct audit_letter *letters, size_t letter_count)
 {
 	size_t partition = (size_t)record->partition;
+	if (!is_known(sums, partition))
+		return;
 	struct audit_tally *tally = audit_tally_of(sums, record->topic, partition);
 	bool is_read = record->record->offset < audit_stored_of(sums, record->topic, partition)->offset;
 	sums->items.len = 0;

@@ -8,13 +8,14 @@ daemon had state to go on from, that it was fenced where Redis lost something.""
 import os
 import random
 import re
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from broker import Broker, Redis, run, wait_until
-from daemon_case import (DEAD, FENCED, INPUTS, Daemon, committed_records, create_inputs, generate, replay,
-                         settings, start_generate, stop_within, wait_for_rows, write_config)
+from daemon_case import (DEAD, FENCED, INPUTS, LADDERD, Daemon, committed_records, create_inputs, generate,
+                         replay, settings, start_generate, stop_within, wait_for_rows, write_config)
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 1_000_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
@@ -107,6 +108,13 @@ class Case:
         assert read < in_kafka, "it had read everything"
 
 
+def audit(config):
+    """Every event was counted once."""
+    done = subprocess.run([LADDERD, "audit", "-c", config], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    print(done.stdout.splitlines()[-1], flush=True)
+
+
 def test():
     rng = random.Random(SEED)
     with (tempfile.TemporaryDirectory() as name, Broker() as broker,
@@ -133,6 +141,7 @@ def test():
             print(f"{in_kafka} events, {len(want)} rows, equal {took:.0f} s after the last", flush=True)
             assert broker.count(DEAD) == 0
             stop_within(daemon, 10)
+        audit(config)
 
 
 if __name__ == "__main__":
