@@ -19,6 +19,7 @@ static void task_release(struct ledger_task *task)
 	if (--task->hold_count > 0 || !task->is_closed)
 		return;
 	buffer_destroy(&task->stored);
+	page_versions_clear(&task->versions);
 	free(task);
 }
 

@@ -3,7 +3,7 @@
  *
  * The keys of task 3 in namespace "ladder", all in one slot:
  *
- *   {ladder:3}:vector   "4 <owner> <number> ", the vector, and 8 hexadecimal digits: who committed last,
+ *   {ladder:3}:vector   "5 <owner> <number> ", the vector, and 8 hexadecimal digits: who committed last,
  *                       which commit, the offsets, how many names there are
  *   {ladder:3}:meta     sealed bytes of the task's choice, which open only under this vector
  *   {ladder:3}:names    a set: the names of all pages
@@ -17,6 +17,7 @@
  *   - a commit whose answer was lost can be sent again: it finds its own vector, and that is success;
  *   - staged keys of one commit are never taken for another's, however late a stalled Redis gets to them;
  *   - a restore that sees the same vector before and after reading the pages has read one commit.
+ * Pages of different commits are never taken for one: see ledger_versions.h.
  * Nothing but the script writes keys other than staged ones. Staged keys expire after 10 minutes, which the
  * renaming takes away, so what a dead owner left goes by itself; a commit that finds one of its pages expired
  * or lost stages again.
@@ -49,7 +50,11 @@
 #include "daemon/loop.h"
 #include "daemon/redis_url.h"
 
-enum { NAMESPACE_MAX = 64, VECTOR_COUNT_LEN = 8 /* behind what is stored as a vector */ };
+enum {
+	NAMESPACE_MAX = 64,
+	VECTOR_COUNT_LEN = 8, /* behind what is stored as a vector */
+	META_SUM_LEN = 8,     /* in front of what is sealed as the meta: see ledger_versions.h */
+};
 
 enum ledger_result {
 	LEDGER_DONE,

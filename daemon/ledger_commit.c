@@ -72,7 +72,8 @@ char *commit_put_page(struct commit *commit, struct slice name, size_t len)
 		CHECK(commit->pages);
 	}
 	struct commit_page *page = &commit->pages[commit->page_count++];
-	*page = (struct commit_page){commit->names.len, name.len, commit_take(commit, len), len};
+	*page = (struct commit_page){commit->names.len, name.len,
+				      commit_take(commit, len + PAGE_TAIL), len};
 	commit_put_name(&commit->names, name);
 	commit->bytes += len;
 	return page->bytes;

@@ -9,12 +9,12 @@
 #include "core/base/buffer.h"
 #include "core/base/slice.h"
 
-enum { PAGE_NAME_MAX = 48 };
+enum { PAGE_NAME_MAX = 48, PAGE_TAIL = 8 /* the version, which the ledger puts behind each page */ };
 
 struct commit_page {
 	size_t name_at; /* in commit.names */
 	size_t name_len;
-	char *bytes;
+	char *bytes; /* and room for PAGE_TAIL behind them */
 	size_t len;
 };
 

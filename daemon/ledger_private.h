@@ -17,11 +17,12 @@
 #define LADDER_DAEMON_LEDGER_PRIVATE_H
 
 #include "daemon/ledger.h"
+#include "daemon/ledger_versions.h"
 #include "daemon/redis_cluster.h"
 #include "daemon/redis_link.h"
 
 /* Of all that is stored of a task. */
-#define FORMAT "4"
+#define FORMAT "5"
 
 enum {
 	STAGED_TTL_S = 600,
@@ -44,6 +45,7 @@ struct ledger_task {
 	unsigned slot;
 	char prefix[PREFIX_MAX];
 	struct buffer stored; /* the vector with its stamp and count, as this ledger knows it */
+	struct page_versions versions; /* of the pages under it, and of those of the commit under way */
 	bool is_restored;     /* `stored` is good to commit from */
 	bool is_closed;
 	unsigned hold_count;  /* the owner until it closes the task, and being active; freed at 0 */

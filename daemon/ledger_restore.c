@@ -17,6 +17,7 @@ struct restore {
 	size_t sent;
 	size_t answered;
 	bool is_last_sent;
+	uint64_t sum; /* of the versions, as the meta has it */
 	char fault[LEDGER_ERROR_MAX]; /* what is wrong if the vector is still the same in the end, or "" */
 	struct buffer plain;
 };
@@ -51,8 +52,10 @@ static void restore_start(struct ledger_operation *operation)
 	restore->vector.len = restore->meta.len = restore->names.len = 0;
 	restore->page_count = restore->sent = restore->answered = 0;
 	restore->is_last_sent = false;
+	restore->sum = 0;
 	restore->fault[0] = '\0';
 	operation->task->is_restored = false;
+	page_versions_clear(&operation->task->versions);
 	restore_send(restore, "GET", "vector");
 	restore_send(restore, "GET", "meta");
 	restore_send(restore, "SMEMBERS", "names");
@@ -114,13 +117,16 @@ static bool restore_open_meta(struct restore *restore)
 {
 	struct slice vector = {restore->vector.data, restore->vector.len - VECTOR_COUNT_LEN};
 	struct buffer name = ledger_meta_seal_name(restore->operation.task->number, vector);
-	bool is_open = restore_open(restore, buffer_slice(&name), buffer_slice(&restore->meta));
+	bool is_open = restore_open(restore, buffer_slice(&name), buffer_slice(&restore->meta)) &&
+		       restore->plain.len >= META_SUM_LEN;
 	char key[KEY_MAX];
 	if (!is_open)
 		restore_doubt(restore, "redis key %s is sealed with another identity key "
 			      "(identity.key_file), not of the vector beside it, or damaged",
 			      restore_key(restore, "meta", key));
 	buffer_destroy(&name);
+	if (is_open)
+		memcpy(&restore->sum, restore->plain.data, META_SUM_LEN);
 	return is_open;
 }
 
@@ -173,9 +179,10 @@ static void restore_take_names(struct restore *restore, const struct redis_reply
 	bool is_whole = true;
 	if (restore->vector.len > 0) {
 		is_whole = restore_take_whole_names(restore, reply) && restore_open_meta(restore);
-		vector = (struct slice){restore->vector.data + STAMP_LEN,
-					restore->vector.len - STAMP_LEN - VECTOR_COUNT_LEN};
-		meta = buffer_slice(&restore->plain);
+		vector = ledger_stored_vector(buffer_slice(&restore->vector));
+		if (is_whole)
+			meta = (struct slice){restore->plain.data + META_SUM_LEN,
+					      restore->plain.len - META_SUM_LEN};
 	}
 	if (!is_whole)
 		restore->page_count = 0;
@@ -187,9 +194,22 @@ static void restore_take_names(struct restore *restore, const struct redis_reply
 		restore->phase = RESTORE_AGAIN;
 }
 
+/* Its bytes lie in `plain`. */
+static void restore_hand_out(struct restore *restore, const char *name)
+{
+	struct ledger_task *task = restore->operation.task;
+	size_t len = restore->plain.len - PAGE_TAIL;
+	uint64_t version;
+	memcpy(&version, restore->plain.data + len, PAGE_TAIL);
+	page_versions_set(&task->versions, slice_from(name), version);
+	task->ledger->counts.pages_in++;
+	task->ledger->counts.bytes_in += len;
+	if (!task->is_closed)
+		restore->reader.page(restore->reader.ctx, name, (struct slice){restore->plain.data, len});
+}
+
 static void restore_take_page(struct restore *restore, const struct redis_reply *reply)
 {
-	struct ledger *ledger = restore->operation.task->ledger;
 	const char *name = restore_page_name(restore, restore->answered++);
 	char key[KEY_MAX];
 	char text[KEY_MAX];
@@ -198,14 +218,11 @@ static void restore_take_page(struct restore *restore, const struct redis_reply 
 	if (reply->kind == REDIS_NIL) {
 		restore_doubt(restore, "redis key %s is gone though no commit deleted it: does Redis evict "
 			      "(maxmemory-policy must not be allkeys-*)?", key);
-	} else if (!restore_open(restore, seal_name, reply->text)) {
+	} else if (!restore_open(restore, seal_name, reply->text) || restore->plain.len < PAGE_TAIL) {
 		ledger_fail(&restore->operation, "redis key %s is sealed with another identity key "
 			    "(identity.key_file), or damaged", key);
 	} else {
-		ledger->counts.pages_in++;
-		ledger->counts.bytes_in += restore->plain.len;
-		if (!restore->operation.task->is_closed)
-			restore->reader.page(restore->reader.ctx, name, buffer_slice(&restore->plain));
+		restore_hand_out(restore, name);
 	}
 	if (restore->answered == restore->page_count)
 		restore->phase = RESTORE_AGAIN;
@@ -221,6 +238,12 @@ static void restore_take_again(struct restore *restore, struct slice vector)
 		restore_start(operation);
 	} else if (restore->fault[0]) {
 		ledger_fail(operation, "%s", restore->fault);
+	} else if (operation->task->versions.sum != restore->sum) {
+		ledger_fail(operation,
+			    "redis keys %s*: some pages are of other commits than the last one, so Redis "
+			    "came back with a mixture of what it had: put back a copy of one moment, or give "
+			    "redis.namespace a new name, and everything is read from the beginning",
+			    operation->task->prefix);
 	} else {
 		operation->task->stored.len = 0;
 		buffer_put(&operation->task->stored, vector.data, vector.len);

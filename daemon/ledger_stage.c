@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/hash.h"
 #include "daemon/crash_point.h"
 #include "daemon/ledger_private.h"
 
@@ -11,6 +12,8 @@ struct stage {
 	ledger_committed *committed;
 	void *ctx;
 	uint64_t number;  /* 0 until it was started first: then part of all it writes */
+	uint64_t version; /* of its pages, from then on */
+	uint64_t sum;     /* of all versions under it */
 	struct buffer to; /* the vector with its stamp, without the count */
 	size_t sent;      /* pages */
 	size_t answered;
@@ -39,6 +42,7 @@ static void stage_send_page(struct stage *stage)
 	struct ledger *ledger = stage->operation.task->ledger;
 	struct redis_link *link = ledger_link(&stage->operation);
 	const struct commit_page *page = &stage->commit->pages[stage->sent];
+	const size_t len = page->len + PAGE_TAIL;
 	char ttl[12];
 	char key[KEY_MAX];
 	char name_text[KEY_MAX];
@@ -46,10 +50,10 @@ static void stage_send_page(struct stage *stage)
 	ledger_begin(&stage->operation, 5);
 	redis_link_put(link, slice_from("SET"));
 	redis_link_put(link, stage_page_key(stage, stage->sent, key));
-	char *sealed = redis_link_put_space(link, page->len + SEAL_OVERHEAD);
+	char *sealed = redis_link_put_space(link, len + SEAL_OVERHEAD);
 	struct slice name = commit_page_name(stage->commit, stage->sent);
 	struct slice seal_name = ledger_seal_name(stage->operation.task, name, name_text);
-	sealer_seal(ledger->sealer, seal_name, (struct slice){page->bytes, page->len}, sealed);
+	sealer_seal(ledger->sealer, seal_name, (struct slice){page->bytes, len}, sealed);
 	redis_link_put(link, slice_from("EX"));
 	redis_link_put(link, slice_from(ttl));
 	stage->sent++;
@@ -68,11 +72,14 @@ static void stage_put_key(struct stage *stage, const char *name)
 static void stage_put_meta(struct stage *stage)
 {
 	struct ledger_task *task = stage->operation.task;
-	struct slice meta = buffer_slice(&stage->commit->meta);
+	struct buffer meta = {0};
+	buffer_put(&meta, &stage->sum, META_SUM_LEN);
+	buffer_put(&meta, stage->commit->meta.data, stage->commit->meta.len);
 	struct buffer seal_name = ledger_meta_seal_name(task->number, buffer_slice(&stage->to));
 	char *sealed = redis_link_put_space(ledger_link(&stage->operation), meta.len + SEAL_OVERHEAD);
-	sealer_seal(task->ledger->sealer, buffer_slice(&seal_name), meta, sealed);
+	sealer_seal(task->ledger->sealer, buffer_slice(&seal_name), buffer_slice(&meta), sealed);
 	buffer_destroy(&seal_name);
+	buffer_destroy(&meta);
 }
 
 /* KEYS and ARGV as ledger_script names them. */
@@ -124,6 +131,29 @@ static void stage_pump(struct ledger_operation *operation)
 		redis_link_ask_room(link);
 }
 
+/* Only once: it is the same commit however often it is sent. */
+static void stage_number(struct stage *stage)
+{
+	struct ledger_task *task = stage->operation.task;
+	const struct commit *commit = stage->commit;
+	char stamp[STAMP_LEN + 1];
+	stage->number = ++task->ledger->number;
+	snprintf(stamp, sizeof stamp, FORMAT " %s %016" PRIx64 " ", task->ledger->owner, stage->number);
+	buffer_put(&stage->to, stamp, STAMP_LEN);
+	buffer_put(&stage->to, commit->vector.data, commit->vector.len);
+	stage->version = hash_text((struct slice){stamp, STAMP_LEN}) | 1;
+	for (size_t i = 0; i < commit->page_count; i++) {
+		memcpy(commit->pages[i].bytes + commit->pages[i].len, &stage->version, PAGE_TAIL);
+		page_versions_set(&task->versions, commit_page_name(commit, i), stage->version);
+	}
+	for (size_t at = 0, len; at < commit->deletions.len; at += len + 1) {
+		const char *name = commit->deletions.data + at;
+		len = (size_t)((const char *)memchr(name, '\n', commit->deletions.len - at) - name);
+		page_versions_set(&task->versions, (struct slice){name, len}, 0);
+	}
+	stage->sum = task->versions.sum;
+}
+
 static void stage_start(struct ledger_operation *operation)
 {
 	struct stage *stage = (struct stage *)operation;
@@ -132,14 +162,8 @@ static void stage_start(struct ledger_operation *operation)
 		ledger_finish(operation, LEDGER_FENCED);
 		return;
 	}
-	if (stage->number == 0) {
-		char stamp[STAMP_LEN + 1];
-		stage->number = ++task->ledger->number;
-		snprintf(stamp, sizeof stamp, FORMAT " %s %016" PRIx64 " ", task->ledger->owner,
-			 stage->number);
-		buffer_put(&stage->to, stamp, STAMP_LEN);
-		buffer_put(&stage->to, stage->commit->vector.data, stage->commit->vector.len);
-	}
+	if (stage->number == 0)
+		stage_number(stage);
 	stage->sent = 0;
 	stage->answered = 0;
 	stage->in_flight_bytes = 0;

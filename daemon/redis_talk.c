@@ -291,7 +291,7 @@ static bool get_sealed(struct redis_talk *talk, const char *name_space, size_t t
 		freeReplyObject(*vector);
 		*vector = after;
 	}
-	return is_one && *meta && (*meta)->str && (*meta)->len >= SEAL_OVERHEAD &&
+	return is_one && *meta && (*meta)->str && (*meta)->len >= SEAL_OVERHEAD + META_SUM_LEN &&
 	       ledger_stored_vector((struct slice){(*vector)->str, (*vector)->len}).data;
 }
 
@@ -302,7 +302,8 @@ static bool open_meta(const struct identity *identity, size_t task, struct slice
 	struct buffer name = ledger_meta_seal_name(
 		(uint32_t)task, (struct slice){stored.data, stored.len - VECTOR_COUNT_LEN});
 	bool is_ours = sealer_open(sealer, buffer_slice(&name), sealed, buffer_reserve(meta, sealed.len));
-	meta->len = is_ours ? sealed.len - SEAL_OVERHEAD : 0;
+	meta->len = is_ours ? sealed.len - SEAL_OVERHEAD - META_SUM_LEN : 0;
+	memmove(meta->data, meta->data + META_SUM_LEN, meta->len);
 	buffer_destroy(&name);
 	sealer_destroy(sealer);
 	return is_ours;

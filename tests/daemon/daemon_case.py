@@ -192,8 +192,8 @@ def committed_records(redis, name_space="ladder"):
 
 
 def offsets(vector):
-    """"4 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
-    at, found = len("4 ") + 17 + 17, []
+    """"5 <owner> <number> ", then how many inputs, and each one's topic and offset (zigzag; -2: none yet)."""
+    at, found = len("5 ") + 17 + 17, []
 
     def number():
         nonlocal at

@@ -308,6 +308,29 @@ static void test_an_image_that_is_not_whole_is_told(void **state)
 	}
 }
 
+/* Each page opens, and all are there, but one is that of the commit before. */
+static void test_pages_of_two_commits_are_told(void **state)
+{
+	(void)state;
+	unsigned page = 0;
+	while (!touches(1, page) || !touches(2, page))
+		page++;
+	struct side *side = side_open(3);
+	restore(side);
+	assert_int_equal(commit(side, 1), LEDGER_DONE);
+	redis_do("COPY {ladder:3}:p/%u {ladder:3}:before", page);
+	assert_int_equal(commit(side, 2), LEDGER_DONE);
+	assert_int_equal(restore(side), LEDGER_DONE);
+	redis_do("COPY {ladder:3}:p/%u {ladder:3}:now", page);
+	redis_do("COPY {ladder:3}:before {ladder:3}:p/%u REPLACE", page);
+	assert_int_equal(restore(side), LEDGER_FAILED);
+	assert_non_null(strstr(side->error, "{ladder:3}:*: some pages are of other commits"));
+	redis_do("COPY {ladder:3}:now {ladder:3}:p/%u REPLACE", page);
+	assert_int_equal(restore(side), LEDGER_DONE);
+	assert_int_equal(commit(side, 3), LEDGER_DONE);
+	side_close(side);
+}
+
 static void test_another_identity_is_told(void **state)
 {
 	(void)state;
@@ -603,6 +626,7 @@ static int run_group(const char *backend)
 		cmocka_unit_test_setup(test_wrong_type_names_the_key, setup),
 		cmocka_unit_test_setup(test_missing_page_is_told, setup),
 		cmocka_unit_test(test_an_image_that_is_not_whole_is_told),
+		cmocka_unit_test_setup(test_pages_of_two_commits_are_told, setup),
 		cmocka_unit_test_setup(test_another_identity_is_told, setup),
 		cmocka_unit_test_setup(test_waits_for_a_redis_that_is_away, setup),
 		cmocka_unit_test_setup(test_full_redis_is_waited_out, setup),

@@ -37,6 +37,7 @@ enum lie {
 	LIE_OTHER,    /* the reply before this one */
 	LIE_GONE,     /* a key is */
 	LIE_DAMAGED,  /* a stored value has bytes changed */
+	LIE_STALE,    /* a key is again what it was before the last commit */
 	LIE_FORGETS,  /* the last commit is lost, as by a Redis that crashed */
 	LIE_COUNT,
 	LIE_FIRST_WRONG = LIE_MIXED,
@@ -275,6 +276,20 @@ static enum lie draw_lie(void)
 	return lie;
 }
 
+/* Whole, but of another moment than the rest. */
+static void make_stale(void)
+{
+	size_t number = draw();
+	if (redis.before.count == 0)
+		return;
+	const struct sim_entry *before = &redis.before.entries[number % redis.before.count];
+	struct sim_entry *now = sim_store_find(&redis.store, buffer_slice(&before->key));
+	if (!now)
+		return;
+	now->text.len = 0;
+	buffer_put(&now->text, before->text.data, before->text.len);
+}
+
 static void damage_store(enum lie lie)
 {
 	if (lie == LIE_FORGETS) {
@@ -282,6 +297,10 @@ static void damage_store(enum lie lie)
 		redis.is_moving = false;
 		for (size_t i = 0; i < redis.store.count; i++)
 			redis.store.entries[i].node = redis.owner;
+		return;
+	}
+	if (lie == LIE_STALE) {
+		make_stale();
 		return;
 	}
 	size_t number = draw();
