@@ -132,7 +132,7 @@ def test():
             for step in (case.kill_daemon, case.restart_redis, case.lose_last_writes, case.lose_everything):
                 step()
                 print(f"{time.monotonic() - begin:.1f} s: {step.__name__}", flush=True)
-            assert feed.wait(120) == 0, "generate could not send everything"
+            assert feed.wait(120 + FEED_S) == 0, "generate could not send everything"
             in_kafka = sum(broker.count(topic) for topic in INPUTS)
             assert in_kafka >= EVENTS, in_kafka
             wait_for_rows(broker, want, 180, daemon)
