@@ -82,13 +82,17 @@ must_check struct config *config_load_text(struct slice yaml, enum config_need n
 					   struct config_problems *problems);
 
 /* Whether events may lie in other partitions than their people, and the partitioners that say where
- * people and clicks are kept. */
+ * people and clicks are kept. by_key: a record belongs where its key would be if there were only the home
+ * partitions, as all inputs are keyed by the person; else what is in it says where. */
 struct config_shuffle {
 	bool is_on;
+	bool is_by_key;
 	enum partitioner users;
 	enum partitioner clicks;
 };
 struct config_shuffle config_shuffle(const struct config *config);
+/* In how many of so many partitions people are kept: in the first ones. */
+uint32_t config_home_count(const struct config *config, size_t partition_count);
 
 /* The topics that tasks read: the inputs, and behind them the shuffle topic where it is on. */
 size_t config_read_count(const struct config *config);

@@ -206,7 +206,14 @@ struct config_shuffle config_shuffle(const struct config *config)
 	for (size_t i = 0; i < inputs->count; i++)
 		shuffle.is_on |= inputs->items[i].key != CONFIG_KEY_USER ||
 				 inputs->items[i].partitioner != shuffle.users;
+	shuffle.is_by_key = config->kafka.home_partitions && !shuffle.is_on;
+	shuffle.is_on |= shuffle.is_by_key;
 	return shuffle;
+}
+
+uint32_t config_home_count(const struct config *config, size_t partition_count)
+{
+	return config->kafka.home_partitions ? config->kafka.home_partitions : (uint32_t)partition_count;
 }
 
 size_t config_read_count(const struct config *config)

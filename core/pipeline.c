@@ -147,8 +147,10 @@ void task_set_place(struct task *task, const struct task_place *place,
 		    void (*send)(void *ctx, uint32_t task, struct slice note), void *ctx)
 {
 	task->place = *place;
+	if (place->is_by_key)
+		return;
 	task->abroad.task = place->task;
-	task->abroad.task_count = place->task_count;
+	task->abroad.task_count = place->home_count;
 	task->abroad.send = send;
 	task->abroad.ctx = ctx;
 	task->join.abroad = &task->abroad;
@@ -156,16 +158,16 @@ void task_set_place(struct task *task, const struct task_place *place,
 
 static uint32_t click_home(const struct task_place *place, const struct event *event)
 {
-	return partition_of_key(place->clicks, event->click_id, place->task_count);
+	return partition_of_key(place->clicks, event->click_id, place->home_count);
 }
 
 uint32_t task_home(const struct task_place *place, const struct event *event)
 {
 	if (event->type == EVENT_SPEND)
-		return partition_of_key(place->users, event->ad, place->task_count);
+		return partition_of_key(place->users, event->ad, place->home_count);
 	if (event->user.len == 0)
 		return click_home(place, event);
-	return partition_of_key(place->users, event->user, place->task_count);
+	return partition_of_key(place->users, event->user, place->home_count);
 }
 
 /* What is left to do where it belongs here. False: its person is needed, and it stands in the batch. */
@@ -184,7 +186,7 @@ static bool begin_here(struct task *task, size_t input, const struct event *even
 		verdict->class = CLASS_IGNORED;
 		return true;
 	}
-	if (task->place.task_count && event->click_id.len)
+	if (task->join.abroad && event->click_id.len)
 		entry->event.home = click_home(&task->place, event);
 	join_prefetch(&task->join, &entry->event);
 	entry->cause_ms = task->max_ms;
@@ -207,9 +209,9 @@ static bool begin_event(struct task *task, size_t input, const struct event *eve
 	note_time(task, input, event->ts_ms);
 	if (is_late(task, event))
 		return true;
-	if (task->place.task_count) {
+	if (task->place.home_count) {
 		verdict->class = CLASS_FORWARDED;
-		verdict->task = task_home(&task->place, event);
+		verdict->task = task->place.is_by_key ? task->record_home : task_home(&task->place, event);
 		if (verdict->task != task->place.task)
 			return true;
 	}
@@ -254,8 +256,8 @@ bool task_take_note(struct task *task, size_t by, struct slice note, int64_t sen
 {
 	struct key128 person;
 	int64_t claim_ms;
-	CHECK(task->batch_count == 0 && task->join.abroad);
-	if (sent_ms < 0 || !abroad_read_claim(note, &person, &claim_ms))
+	CHECK(task->batch_count == 0);
+	if (!task->join.abroad || sent_ms < 0 || !abroad_read_claim(note, &person, &claim_ms))
 		return false;
 	note_time(task, by, sent_ms);
 	if (erased_covers(task->erased, person, claim_ms))

@@ -43,10 +43,13 @@ struct verdict {
 	uint32_t task;      /* of CLASS_FORWARDED */
 };
 
-/* Which task this is, of how many, where events may be read in others than their people's. */
+/* Which task this is, and in how many, the first ones, people are kept, where events may be read in others
+ * than their people's. by_key: the record says where (task_set_record_home), and clicks are with those who
+ * claim them. */
 struct task_place {
 	uint32_t task;
-	uint32_t task_count; /* 0: every event is read where it belongs */
+	uint32_t home_count; /* 0: every event is read where it belongs */
+	bool is_by_key;
 	enum partitioner users;
 	enum partitioner clicks;
 };
@@ -98,7 +101,8 @@ struct task {
 	struct people *people;
 	struct series_table series;
 	struct task_place place;
-	struct abroad abroad; /* used with a place */
+	uint32_t record_home;
+	struct abroad abroad; /* used with a place, but by_key */
 	struct join join;
 	struct window window;
 	struct step_list steps;
@@ -154,6 +158,11 @@ void task_set_place(struct task *task, const struct task_place *place,
 		    void (*send)(void *ctx, uint32_t task, struct slice note), void *ctx);
 /* An event that was CLASS_FORWARDED just now cannot be sent: it ends here, rejected. */
 void task_refuse_forward(struct task *task, size_t input, enum reason reason);
+/* by_key: where the events that come next belong, until it is said anew. */
+static inline void task_set_record_home(struct task *task, uint32_t home)
+{
+	task->record_home = home;
+}
 /* Where an event belongs: with its user; without one, with its click; spend with its ad. */
 uint32_t task_home(const struct task_place *place, const struct event *event);
 

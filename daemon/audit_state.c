@@ -127,15 +127,9 @@ static bool is_of_config(const struct config *config, size_t task_count, struct 
 {
 	struct reader reader = reader_of(meta);
 	struct task_meta head = task_meta_read(&reader);
-	if (head.partition_count != task_count)
-		check_report_error(report, EXIT_CONFIG,
-				   "redis: the state was written for %" PRIu64 " partitions, and the inputs "
-				   "have %zu", head.partition_count, task_count);
-	else if (head.shuffle_mode != shuffle_mode(config) ||
-		 head.shuffle_stamp != shuffle_stamp(config, task_count))
-		check_report_error(report, EXIT_CONFIG,
-				   "redis: the state was written for another `key` or `partitioner` of "
-				   "kafka.inputs, kafka.group or kafka.outputs.shuffle");
+	char why[TASK_FIT_MAX];
+	if (!task_meta_fits(&head, config, task_count, why))
+		check_report_error(report, EXIT_CONFIG, "redis: the state of a task: %s", why);
 	return report->error_count == 0;
 }
 

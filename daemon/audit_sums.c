@@ -4,6 +4,7 @@
 
 #include "core/join/join.h"
 #include "daemon/audit_sums_private.h"
+#include "daemon/shuffle.h"
 
 enum { DOMAIN_AD = 'a' };
 
@@ -84,12 +85,17 @@ static struct key128 key_of(const struct event *event)
 static uint32_t home_of(const struct taking *taking, const struct event *event)
 {
 	const struct audit_sums *sums = taking->sums;
+	const uint32_t partition = (uint32_t)taking->record->partition;
 	const struct task_place place = {
-		.task_count = (uint32_t)sums->state->task_count,
+		.home_count = config_home_count(sums->config, sums->state->task_count),
 		.users = sums->shuffle.users,
 		.clicks = sums->shuffle.clicks,
 	};
-	return sums->shuffle.is_on ? task_home(&place, event) : (uint32_t)taking->record->partition;
+	if (!sums->shuffle.is_on)
+		return partition;
+	return sums->shuffle.is_by_key ? shuffle_record_home(place.users, place.home_count, partition,
+							     taking->record->record->key)
+				       : task_home(&place, event);
 }
 
 static void take_event(void *ctx, const struct event *event, struct slice bytes)

@@ -15,6 +15,7 @@
 #include "daemon/output_topics.h"
 #include "daemon/redis_check.h"
 #include "daemon/secret.h"
+#include "daemon/task_meta.h"
 
 enum { ASK_TIMEOUT_MS = 5000 };
 
@@ -114,9 +115,12 @@ static void check_together(struct check *check, struct kafka_admin *admin, const
 			   size_t count)
 {
 	struct kafka_error error;
+	char why[TASK_FIT_MAX];
 	if (!kafka_admin_check_inputs(admin, topics, count, ASK_TIMEOUT_MS, &check->task_count, &error)) {
 		check->task_count = 0;
 		report_kafka(check, &error);
+	} else if (!task_homes_fit(check->config, (size_t)check->task_count, why)) {
+		check_report_error(&check->report, EXIT_CONFIG, "%s", why);
 	} else if (check->config->workers > (uint32_t)check->task_count) {
 		check_report_warning(&check->report,
 				     "workers: %u, but the inputs have %d partition%s: the others do nothing",
@@ -229,7 +233,7 @@ static int check_connected(struct check *check)
 	if (open_connections(check)) {
 		check_kafka(check);
 		redis_check(&check->connections.redis, &(struct redis_wanted){
-			.name_space = check->config->redis.namespace,
+			.config = check->config,
 			.task_count = (size_t)check->task_count,
 			.identity = check->has_identity ? &check->identity : NULL,
 		}, &check->report);

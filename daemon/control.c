@@ -77,8 +77,9 @@ void control_put_answers(const struct asked *asked, struct buffer *out)
 /* Where he is kept if everything is keyed as the configuration says. */
 static uint32_t home_of(const struct control *control, struct slice user)
 {
-	return partition_of_key(config_shuffle(control->options.config).users, user,
-				(uint32_t)control->options.shared->task_count);
+	const struct config *config = control->options.config;
+	return partition_of_key(config_shuffle(config).users, user,
+				config_home_count(config, control->options.shared->task_count));
 }
 
 /* No task that is here knows him. */

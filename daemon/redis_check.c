@@ -98,15 +98,15 @@ static void check_meta(const struct redis_talks *talks, const struct redis_wante
 {
 	struct buffer vector = {0}, meta = {0};
 	const struct redis_talk *talk = talks->talks;
-	enum redis_state state = redis_talks_get_state(talks, wanted->name_space, task, wanted->identity,
-						       &vector, &meta);
+	enum redis_state state = redis_talks_get_state(talks, wanted->config->redis.namespace, task,
+						       wanted->identity, &vector, &meta);
 	struct reader reader = reader_of(buffer_slice(&meta));
-	size_t count = (size_t)task_meta_read(&reader).partition_count;
-	if (state == REDIS_STATE_FOUND && wanted->task_count && count != wanted->task_count)
-		check_report_error(talk->report, EXIT_CONFIG,
-				   "redis %s: the state was written for %zu partitions, and the inputs have "
-				   "%zu: give redis.namespace a new name, and everything is read from the "
-				   "beginning", talk->address.text, count, wanted->task_count);
+	struct task_meta head = task_meta_read(&reader);
+	char why[TASK_FIT_MAX];
+	if (state == REDIS_STATE_FOUND && wanted->task_count &&
+	    !task_meta_fits(&head, wanted->config, wanted->task_count, why))
+		check_report_error(talk->report, EXIT_CONFIG, "redis %s: the state of task %zu: %s",
+				   talk->address.text, task, why);
 	buffer_destroy(&vector);
 	buffer_destroy(&meta);
 }
@@ -121,7 +121,8 @@ static void check_keys(const struct redis_talks *talks, const struct redis_wante
 	for (size_t task = 0; task < task_count; task++) {
 		for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 			char key[128];
-			snprintf(key, sizeof key, "{%s:%zu}:%s", wanted->name_space, task, keys[i].name);
+			snprintf(key, sizeof key, "{%s:%zu}:%s", wanted->config->redis.namespace, task,
+				 keys[i].name);
 			struct redis_talk *talk = redis_talks_of(talks, key);
 			int found = check_key(talk, key, keys[i].type);
 			if (found < 0)
@@ -134,7 +135,7 @@ static void check_keys(const struct redis_talks *talks, const struct redis_wante
 	}
 	const struct redis_talk *talk = talks->talks;
 	check_report_ok(talk->report, "redis %s: namespace %s: %zu of %zu tasks looked at have state",
-			talk->address.text, wanted->name_space, stored, task_count);
+			talk->address.text, wanted->config->redis.namespace, stored, task_count);
 }
 
 static void check_cluster(struct redis_talk *node, const struct redis_url *url,

@@ -8,13 +8,14 @@
 
 #include <stddef.h>
 
+#include "config/config.h"
 #include "daemon/check_report.h"
 #include "daemon/identity.h"
 #include "daemon/redis_url.h"
 
 /* What is to be in it. */
 struct redis_wanted {
-	const char *name_space;          /* redis.namespace */
+	const struct config *config;
 	size_t task_count;               /* the inputs' partitions; 0: not known */
 	const struct identity *identity; /* NULL: not known; else state is opened with it */
 };

@@ -20,6 +20,7 @@
 #include "daemon/progress.h"
 #include "daemon/reload.h"
 #include "daemon/service.h"
+#include "daemon/task_meta.h"
 #include "daemon/watch.h"
 #include "daemon/worker.h"
 
@@ -107,8 +108,10 @@ static bool check_inputs(struct run *run, struct kafka_admin *admin, struct kafk
 	const char *topics[inputs->count];
 	for (size_t i = 0; i < inputs->count; i++)
 		topics[i] = inputs->items[i].topic;
-	return kafka_admin_check_inputs(admin, topics, inputs->count, ASK_TIMEOUT_MS, &run->task_count,
-					error);
+	if (!kafka_admin_check_inputs(admin, topics, inputs->count, ASK_TIMEOUT_MS, &run->task_count, error))
+		return false;
+	error->fault = KAFKA_FAULT_CONFIG;
+	return task_homes_fit(run->config, (size_t)run->task_count, error->text);
 }
 
 /* As many partitions as the inputs have. */

@@ -3,11 +3,27 @@
 #include "core/base/hash.h"
 
 enum { MAGIC = 0x6c73, VERSION = 1 };
+enum { BY_KEY = 10, MODE_COUNT = 16 }; /* of a mode: below it how, above it the home partitions */
 
 uint64_t shuffle_mode(const struct config *config)
 {
 	const struct config_shuffle shuffle = config_shuffle(config);
-	return shuffle.is_on ? 1 + (uint64_t)shuffle.users + 3 * (uint64_t)shuffle.clicks : 0;
+	if (!shuffle.is_on)
+		return 0;
+	return (uint64_t)config->kafka.home_partitions * MODE_COUNT +
+	       (shuffle.is_by_key ? BY_KEY + (uint64_t)shuffle.users
+				  : 1 + (uint64_t)shuffle.users + 3 * (uint64_t)shuffle.clicks);
+}
+
+uint64_t shuffle_mode_home_count(uint64_t mode)
+{
+	return mode / MODE_COUNT;
+}
+
+uint32_t shuffle_record_home(enum partitioner partitioner, uint32_t home_count, uint32_t partition,
+			     struct slice key)
+{
+	return key.data ? partition_of_key(partitioner, key, home_count) : partition % home_count;
 }
 
 uint64_t shuffle_stamp(const struct config *config, size_t task_count)
@@ -18,8 +34,8 @@ uint64_t shuffle_stamp(const struct config *config, size_t task_count)
 	buffer_put_text(&text, slice_from(config->kafka.group));
 	buffer_put_text(&text, slice_from(config->kafka.outputs.shuffle));
 	buffer_put_text(&text, slice_from(config->redis.namespace));
-	buffer_put_unsigned(&text, task_count);
-	buffer_put_unsigned(&text, shuffle_mode(config));
+	buffer_put_unsigned(&text, config_home_count(config, task_count));
+	buffer_put_unsigned(&text, shuffle_mode(config) % MODE_COUNT);
 	uint64_t stamp = hash_text(buffer_slice(&text));
 	buffer_destroy(&text);
 	return stamp;

@@ -5,9 +5,9 @@
  *                     what a dead letter of it would need; applied once (core/state/marks.h)
  *     SHUFFLE_NOTE    a note about a click (core/join/abroad.h); it may be taken in as often as it comes
  *
- * The stamp is that of the group, the topic, the redis.namespace, the number of partitions and the
- * partitioners: what is of another one is not for us, and passed over. So state goes on only under the stamp
- * that it was written with: what is still on its way would never arrive.
+ * The stamp is that of the group, the topic, the redis.namespace, the number of partitions that people are
+ * kept in and the partitioners: what is of another one is not for us, and passed over. So state goes on only
+ * under the stamp that it was written with: what is still on its way would never arrive.
  *
  * Pure functions; slices borrow from the bytes. */
 #ifndef LADDER_DAEMON_SHUFFLE_H
@@ -40,6 +40,12 @@ enum shuffle_result { SHUFFLE_OURS, SHUFFLE_OTHERS, SHUFFLE_DAMAGED };
 /* Whether, and how, a configuration shuffles: 0 where it does not. What is stored under another one has
  * people and clicks in other tasks. */
 uint64_t shuffle_mode(const struct config *config);
+/* Of such a number: in how many partitions people are kept; 0: in as many as the inputs have. */
+uint64_t shuffle_mode_home_count(uint64_t mode);
+/* Where inputs are keyed by those whom their records are about (config_shuffle.is_by_key): the partition of a
+ * record's person. One without a key (data NULL) lies anywhere: where people are kept it stays. */
+uint32_t shuffle_record_home(enum partitioner partitioner, uint32_t home_count, uint32_t partition,
+			     struct slice key);
 /* 0 where it does not. */
 uint64_t shuffle_stamp(const struct config *config, size_t task_count);
 

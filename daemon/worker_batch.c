@@ -250,7 +250,7 @@ static void decode(struct worker_batch *batch, const struct batch_record *record
 
 static void take_read(struct worker_batch *batch, struct batch_record *record)
 {
-	const struct worker_task *task = batch->task;
+	struct worker_task *task = batch->task;
 	record->input = batch->input;
 	record->origin = (struct shuffle_record){
 		.kind = SHUFFLE_EVENT,
@@ -262,6 +262,7 @@ static void take_read(struct worker_batch *batch, struct batch_record *record)
 		.headers = buffer_slice(&record->header_bytes),
 		.value = value_of(record),
 	};
+	worker_place_record(task, record->origin.key);
 	decode(batch, record);
 }
 

@@ -10,6 +10,8 @@
 #include "core/state/marks.h"
 #include "daemon/ledger.h"
 #include "daemon/shuffle.h"
+#include "daemon/task_meta.h"
+#include "daemon/task_trace.h"
 #include "daemon/worker.h"
 
 enum { BATCH_RECORDS = 128, PATIENCE_MS = 5000 };
@@ -53,9 +55,7 @@ struct restore_progress {
 	char bad_page[PAGE_NAME_MAX + 1]; /* the first that cannot be, or "" */
 	bool is_foreign;                  /* offsets or meta are not ours */
 	bool is_too_large;                /* for limits.memory */
-	uint64_t partition_count;         /* that it was written for; 0: it was not */
-	uint64_t shuffle_mode;            /* the same */
-	uint64_t shuffle_stamp;           /* the same */
+	struct task_meta meta;            /* that it was written with */
 };
 
 struct worker_task {
@@ -170,6 +170,8 @@ int64_t worker_say_position(struct worker *worker);
 
 /* worker_shuffle.c: where events may lie in other partitions than their people. */
 void worker_place_task(struct worker_task *task);
+/* Where the next record's events belong, if its key says it. */
+void worker_place_record(struct worker_task *task, struct slice key);
 /* Sends a record to another task. False: it is too large. */
 must_check bool worker_forward(struct worker_task *task, uint32_t to, const struct shuffle_record *record);
 /* Of a position, what may be said of it: what was forwarded before it is in Kafka. */

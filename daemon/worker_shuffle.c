@@ -23,12 +23,22 @@ static void send_note(void *ctx, uint32_t to, struct slice note)
 	CHECK(worker_forward(task, to, &record)); /* abroad.c keeps them small */
 }
 
+void worker_place_record(struct worker_task *task, struct slice key)
+{
+	const struct task_place *place = &task->task->place;
+	if (place->is_by_key)
+		task_set_record_home(task->task, shuffle_record_home(place->users, place->home_count,
+								     task->number, key));
+}
+
 void worker_place_task(struct worker_task *task)
 {
 	const struct config_shuffle shuffle = config_shuffle(worker_config(task->worker));
 	const struct task_place place = {
 		.task = task->number,
-		.task_count = (uint32_t)task->worker->options.shared->task_count,
+		.home_count = config_home_count(worker_config(task->worker),
+						task->worker->options.shared->task_count),
+		.is_by_key = shuffle.is_by_key,
 		.users = shuffle.users,
 		.clicks = shuffle.clicks,
 	};

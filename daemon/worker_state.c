@@ -76,13 +76,8 @@ static void put_traces(const struct worker_task *task, struct buffer *out)
 	buffer_put_unsigned(out, worker->input_count);
 	for (size_t i = 0; i < worker->input_count; i++) {
 		const struct worker_input *input = &task->inputs[i];
-		buffer_put_text(out, slice_from(worker_topic(worker, i)));
-		buffer_put_signed(out, input->trace.offset);
-		buffer_put_unsigned(out, input->trace.print);
-		buffer_put_unsigned(out, input->gap.offset_count);
-		buffer_put_signed(out, input->gap.from);
-		buffer_put_signed(out, input->gap.to);
-		activity_digest_put(&input->activity, out);
+		task_trace_put(out, &(struct task_trace){slice_from(worker_topic(worker, i)), input->trace,
+							 input->gap, input->activity});
 	}
 }
 
@@ -91,18 +86,13 @@ static void get_traces(struct worker_task *task, struct reader *reader)
 	task->covered_ms = reader_signed(reader);
 	uint64_t count = reader_unsigned(reader);
 	for (uint64_t i = 0; i < count && !reader->failed; i++) {
-		struct worker_input *input = find_input(task, reader_text(reader));
-		struct kafka_trace trace = {.offset = reader_signed(reader)};
-		trace.print = reader_unsigned(reader);
-		struct input_gap gap = {.offset_count = reader_unsigned(reader)};
-		gap.from = reader_signed(reader);
-		gap.to = reader_signed(reader);
-		struct activity_digest activity = activity_digest_get(reader);
+		struct task_trace read = task_trace_read(reader);
+		struct worker_input *input = find_input(task, read.topic);
 		if (!input)
 			continue;
-		input->trace = trace;
-		input->gap = gap;
-		input->activity = activity;
+		input->trace = read.trace;
+		input->gap = read.gap;
+		input->activity = read.activity;
 	}
 }
 
@@ -135,9 +125,7 @@ static bool take_meta(struct worker_task *task, struct slice vector, struct slic
 		return true;
 	struct reader reader = reader_of(meta);
 	struct task_meta head = task_meta_read(&reader);
-	task->restore.partition_count = head.partition_count;
-	task->restore.shuffle_mode = head.shuffle_mode;
-	task->restore.shuffle_stamp = head.shuffle_stamp;
+	task->restore.meta = head;
 	get_traces(task, &reader);
 	worker_get_marks(task, &reader);
 	if (reader.failed)
@@ -203,28 +191,15 @@ static void restore_page(void *ctx, const char *name, struct slice bytes)
 }
 
 /* What is wrong with what was read, NULL if nothing is. */
-static const char *find_fault(struct worker_task *task, char *text, size_t size)
+static const char *find_fault(struct worker_task *task, char text[TASK_FIT_MAX])
 {
 	struct restore_progress *restore = &task->restore;
 	if (restore->is_foreign)
 		return "its offsets are not ours; is redis.namespace used by something else?";
-	size_t partition_count = task->worker->options.shared->task_count;
-	if (restore->partition_count && restore->partition_count != partition_count) {
-		snprintf(text, size,
-			 "it was written for %" PRIu64 " partitions, and the inputs have %zu: people are in "
-			 "other partitions now; give kafka.inputs topics of as many, or redis.namespace a "
-			 "new name, and everything is read from the beginning",
-			 restore->partition_count, partition_count);
+	if (restore->meta.partition_count &&
+	    !task_meta_fits(&restore->meta, worker_config(task->worker),
+			    task->worker->options.shared->task_count, text))
 		return text;
-	}
-	if (restore->partition_count && restore->shuffle_mode != shuffle_mode(worker_config(task->worker)))
-		return "it was written for another `key` or `partitioner` of kafka.inputs: people or clicks "
-		       "are in other partitions now; give redis.namespace a new name, and everything is "
-		       "read from the beginning";
-	if (restore->partition_count && restore->shuffle_stamp != task->worker->shuffle_stamp)
-		return "it was written with another kafka.group or kafka.outputs.shuffle: what tasks had "
-		       "sent each other there would be missing; go back to those, or give redis.namespace a "
-		       "new name, and everything is read from the beginning";
 	if (restore->is_too_large)
 		return "it fills more than limits.memory leaves: raise that, or give the machine more";
 	uint32_t unsound = restore->bad_page[0] ? SERIES_NONE : task_end_restore(task->task);
@@ -232,7 +207,7 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 		snprintf(restore->bad_page, sizeof(restore->bad_page), "s/%" PRIu32, unsound);
 	if (!restore->bad_page[0])
 		return NULL;
-	snprintf(text, size,
+	snprintf(text, TASK_FIT_MAX,
 		 "page %s does not fit this configuration: the windows' slides and lengths must be "
 		 "those that it was written with, or redis.namespace a new one", restore->bad_page);
 	return text;
@@ -241,9 +216,9 @@ static const char *find_fault(struct worker_task *task, char *text, size_t size)
 static void end_restore(void *ctx, enum ledger_result result, const char *error)
 {
 	struct worker_task *task = ctx;
-	char text[320];
+	char text[TASK_FIT_MAX];
 	if (result == LEDGER_DONE)
-		error = find_fault(task, text, sizeof(text));
+		error = find_fault(task, text);
 	if (error) {
 		fail_restore(task, error);
 		return;

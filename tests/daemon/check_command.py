@@ -154,7 +154,7 @@ def check_state(case, redis):
         daemon.wait_until(lambda: redis.command("EXISTS", "{ladder:0}:meta", "{ladder:1}:meta") == 2, 30,
                           "commits")
     case.check(OK, "2 of 2 tasks looked at have state", "0 errors")
-    case.check(CONFIG, "state was written for 2 partitions, and the inputs have 3",
+    case.check(CONFIG, "it was written for 2 partitions, and the inputs have 3",
                inputs="{topic: messages}")
     key = case.path.parent / "identity.key"
     key.write_text("ab" * 32 + "\n")

@@ -566,50 +566,6 @@ static void test_closed_tasks_are_silent(void **state)
 	side_close(side);
 }
 
-static void test_urls(void **state)
-{
-	(void)state;
-	static const char *const good[][5] = {
-		{"redis://127.0.0.1:6379/0", "127.0.0.1:6379", "", "", "0"},
-		{"redis://redis", "redis:6379", "", "", "0"},
-		{"redis://redis/", "redis:6379", "", "", "0"},
-		{"redis://u:p%3Aw@h:1/15", "h:1", "u", "p:w", "15"},
-		{"redis://:p@x@[::1]:7", "[::1]:7", "", "p@x", "0"},
-		{"unix:///run/redis.sock", "/run/redis.sock", "", "", "0"},
-		{"unix://me:you@/run/redis.sock", "/run/redis.sock", "me", "you", "0"},
-		{"unix:///run/redis.sock?db=7", "/run/redis.sock", "", "", "7"},
-		{"unix://me:@/run/redis.sock?db=7", "/run/redis.sock", "me", "", "7"},
-		{"unix:///run/a,b.sock", "/run/a,b.sock", "", "", "0"},
-		{"redis://a,b:1,[::1]:2", "a:6379 b:1 [::1]:2", "", "", "0"},
-		{"redis://u:p,w@a:1,b:2/3", "a:1 b:2", "u", "p,w", "3"},
-	};
-	static const char *const bad[] = {
-		"", "127.0.0.1:6379", "rediss://h", "redis://", "redis://h:", "redis://h:x",
-		"redis://h:70000", "redis://h/x", "redis://[::1", "redis://secret@h", "redis://u:%zz@h",
-		"redis://u:%4", "unix://", "unix://relative", "redis://:secret@:1", "redis://a,",
-		"redis://,a", "redis://a,,b", "redis://a/0,b/0", "redis://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a",
-		"unix:///a?db=", "unix:///a?db=x", "unix:///a?bd=1", "unix:///a?", "unix://?db=1",
-	};
-	char error[256];
-	struct redis_url parsed;
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		char places[512] = "";
-		assert_true(redis_url_parse(good[i][0], &parsed, error, sizeof error));
-		for (size_t place = 0; place < parsed.place_count; place++)
-			snprintf(places + strlen(places), sizeof places - strlen(places), "%s%s",
-				 place ? " " : "", redis_place_address(&parsed.places[place]).text);
-		assert_string_equal(places, good[i][1]);
-		assert_string_equal(parsed.user, good[i][2]);
-		assert_string_equal(parsed.password, good[i][3]);
-		assert_string_equal(parsed.database, good[i][4]);
-	}
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		assert_false(redis_url_parse(bad[i], &parsed, error, sizeof error));
-		assert_null(strstr(error, "secret"));
-		assert_non_null(strstr(error, "redis.url"));
-	}
-}
-
 static int run_group(const char *backend)
 {
 	static const struct CMUnitTest tests[] = {
@@ -634,7 +590,6 @@ static int run_group(const char *backend)
 		cmocka_unit_test_setup(test_lost_answer_is_a_success, setup),
 		cmocka_unit_test_setup(test_image_that_changes_is_read_again, setup),
 		cmocka_unit_test_setup(test_closed_tasks_are_silent, setup),
-		cmocka_unit_test(test_urls),
 	};
 	setenv("LADDER_IO", backend, 1);
 	loop = loop_create();
