@@ -326,3 +326,93 @@ bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_ou
 	}
 	return true;
 }
+
+/* ---- Growing ---- */
+
+static rd_kafka_resp_err_t kafka_admin_grown(rd_kafka_event_t *event, char *why, size_t why_size)
+{
+	const rd_kafka_CreatePartitions_result_t *result = rd_kafka_event_CreatePartitions_result(event);
+	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+	const char *text = rd_kafka_event_error_string(event);
+	size_t topic_count = 0;
+	if (!code && result) {
+		const rd_kafka_topic_result_t **topics =
+			rd_kafka_CreatePartitions_result_topics(result, &topic_count);
+		CHECK(topic_count == 1);
+		code = rd_kafka_topic_result_error(topics[0]);
+		text = rd_kafka_topic_result_error_string(topics[0]);
+	}
+	snprintf(why, why_size, "%s", text ? text : rd_kafka_err2str(code));
+	return code;
+}
+
+bool kafka_admin_grow_topic(struct kafka_admin *admin, const char *topic, int partition_count, int timeout_ms,
+			    struct kafka_error *error)
+{
+	char why[256];
+	rd_kafka_NewPartitions_t *partitions =
+		rd_kafka_NewPartitions_new(topic, (size_t)partition_count, why, sizeof why);
+	if (!partitions) {
+		kafka_error_set(error, KAFKA_FAULT_CONFIG, "%s: cannot be grown: %s", topic, why);
+		return false;
+	}
+	rd_kafka_AdminOptions_t *options =
+		kafka_admin_options(admin, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS, timeout_ms);
+	rd_kafka_CreatePartitions(admin->client.handle, &partitions, 1, options, admin->replies);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(admin->replies, -1);
+	rd_kafka_resp_err_t code = kafka_admin_grown(event, why, sizeof why);
+	rd_kafka_event_destroy(event);
+	rd_kafka_AdminOptions_destroy(options);
+	rd_kafka_NewPartitions_destroy(partitions);
+	if (code)
+		kafka_error_set(error, kafka_fault_of(code),
+				"%s: cannot be given %d partitions: %s: grant ALTER on it, or do it by hand",
+				topic, partition_count, why);
+	return !code;
+}
+
+/* ---- Members of a group ---- */
+
+static rd_kafka_resp_err_t kafka_admin_take_members(rd_kafka_event_t *event, size_t *count, char *member,
+						    size_t member_size)
+{
+	const rd_kafka_DescribeConsumerGroups_result_t *result =
+		rd_kafka_event_DescribeConsumerGroups_result(event);
+	size_t group_count = 0;
+	if (rd_kafka_event_error(event) || !result)
+		return rd_kafka_event_error(event);
+	const rd_kafka_ConsumerGroupDescription_t **groups =
+		rd_kafka_DescribeConsumerGroups_result_groups(result, &group_count);
+	CHECK(group_count == 1);
+	const rd_kafka_error_t *fault = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+	if (fault)
+		return rd_kafka_error_code(fault);
+	*count = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+	if (*count == 0)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	const rd_kafka_MemberDescription_t *first = rd_kafka_ConsumerGroupDescription_member(groups[0], 0);
+	const char *instance = rd_kafka_MemberDescription_group_instance_id(first);
+	snprintf(member, member_size, "%s at %s",
+		 instance ? instance : rd_kafka_MemberDescription_client_id(first),
+		 rd_kafka_MemberDescription_host(first));
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool kafka_admin_count_members(struct kafka_admin *admin, const char *group, int timeout_ms, size_t *count,
+			       char *member, size_t member_size, struct kafka_error *error)
+{
+	rd_kafka_AdminOptions_t *options =
+		kafka_admin_options(admin, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
+	*count = 0;
+	rd_kafka_DescribeConsumerGroups(admin->client.handle, &group, 1, options, admin->replies);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(admin->replies, -1);
+	rd_kafka_resp_err_t code = kafka_admin_take_members(event, count, member, member_size);
+	rd_kafka_event_destroy(event);
+	rd_kafka_AdminOptions_destroy(options);
+	if (code && code != RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+		kafka_error_set(error, kafka_fault_of(code), "group %s: its members cannot be asked for: %s",
+				group, rd_kafka_err2str(code));
+		return false;
+	}
+	return true;
+}

@@ -1,8 +1,8 @@
 /* Kafka admin: are the inputs as they must be, and are the outputs there? Design decision 4, spec
  * sections 1 and 9.
  *
- * For the start of `run` and for `check --connect`. Each call blocks, at most for the timeout it is
- * given.
+ * For the start of `run`, for `check --connect` and for `reshard`. Each call blocks, at most for the
+ * timeout it is given.
  *
  * Thread: one. */
 #ifndef LADDER_DAEMON_KAFKA_ADMIN_H
@@ -47,5 +47,15 @@ must_check bool kafka_admin_check_policy(struct kafka_admin *admin, const struct
  * warning and left alone. */
 must_check bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,
 					   size_t output_count, int timeout_ms, struct kafka_error *error);
+
+/* Gives a topic that is there more partitions. */
+must_check bool kafka_admin_grow_topic(struct kafka_admin *admin, const char *topic, int partition_count,
+				       int timeout_ms, struct kafka_error *error);
+
+/* How many members a consumer group has now, and who one of them is; a static one that has left counts until
+ * its session is over. A group that nobody knows has none. */
+must_check bool kafka_admin_count_members(struct kafka_admin *admin, const char *group, int timeout_ms,
+					  size_t *count, char *member, size_t member_size,
+					  struct kafka_error *error);
 
 #endif

@@ -119,19 +119,23 @@ static bool ensure_shuffle(struct run *run, struct kafka_admin *admin, struct ka
 {
 	const struct kafka_output output = {run->config->kafka.outputs.shuffle, false, run->task_count,
 					    KAFKA_ADMIN_DEFAULT, 0};
-	const char *topics[] = {run->config->kafka.inputs.items[0].topic, output.topic};
 	int partition_count;
 	if (!config_shuffle(run->config).is_on)
 		return true;
 	if (run->outputs != RUN_OUTPUTS_EXIST &&
 	    !kafka_admin_ensure_outputs(admin, &output, 1, ASK_TIMEOUT_MS, error))
 		return false;
-	if (!kafka_admin_check_inputs(admin, &topics[1], 1, ASK_TIMEOUT_MS, &partition_count, error)) {
+	if (!kafka_admin_count_partitions(admin, output.topic, ASK_TIMEOUT_MS, &partition_count, error)) {
 		if (error->fault == KAFKA_FAULT_CONFIG) /* just created: not every broker has heard of it */
 			error->fault = KAFKA_FAULT_RETRY;
 		return false;
 	}
-	return kafka_admin_check_inputs(admin, topics, 2, ASK_TIMEOUT_MS, &partition_count, error);
+	error->fault = KAFKA_FAULT_CONFIG;
+	snprintf(error->text, sizeof(error->text),
+		 "%s has %d partitions, and the inputs have %d: if they were given more, stop all instances, "
+		 "set kafka.home_partitions to the number that they had when the state was begun, and run "
+		 "`ladderd reshard`", output.topic, partition_count, run->task_count);
+	return partition_count == run->task_count;
 }
 
 static bool ensure_outputs(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
@@ -337,8 +341,8 @@ static void take_tasks(void *ctx, const int32_t *tasks, size_t task_count)
 			log_error("the number of partitions has changed",
 				  "topic=%s partition=%d tasks=%d hint=%s",
 				  run->config->kafka.inputs.items[0].topic, (int)tasks[i], run->task_count,
-				  "\"people are in other partitions now: give redis.namespace a new name, "
-				  "and everything is read from the beginning\"");
+				  "\"stop all instances, set kafka.home_partitions and run `ladderd "
+				  "reshard`\"");
 			fail(run, EXIT_CONFIG);
 			return;
 		}

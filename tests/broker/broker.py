@@ -302,6 +302,9 @@ class Broker(Server):
                    for word in ("--config", f"{name.replace('_', '.')}={value}")]
         self.tool("kafka_admin", "--create", topic, "--partitions", partitions, *configs)
 
+    def grow_topic(self, topic, partitions):
+        self.tool("kafka_admin", "--grow", topic, "--partitions", partitions)
+
     def delete_topic(self, topic):
         self.tool("kafka_admin", "--delete", topic)
 

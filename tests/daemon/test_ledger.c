@@ -2,6 +2,8 @@
  * always exactly one commit, and the caller is told the truth about which. Every case runs on both back
  * ends of the loop.
  * labels: waits */
+#include "daemon/commands.h"
+#include "daemon/reshard_state.h"
 #include "tests/daemon/redis_fixture.h"
 
 static int setup(void **state)
@@ -566,6 +568,50 @@ static void test_closed_tasks_are_silent(void **state)
 	side_close(side);
 }
 
+static struct reshard_state *read_four(void)
+{
+	struct reshard_state *reshard = reshard_state_create(&url, "ladder", &identity);
+	const struct stored_task *stored = NULL;
+	char error[256];
+	int code;
+	for (int i = 0; i < 4; i++) {
+		stored = reshard_state_read(reshard, error, sizeof error, &code);
+		assert_true(stored && (i == 3) == (stored->vector.len > 0));
+	}
+	assert_int_equal(stored->head.partition_count, 't'); /* of "meta 1", where it stands third */
+	return reshard;
+}
+
+static void test_meta_is_written_anew(void **state)
+{
+	static const struct task_meta head = {.revision = 'M', .term = 'E', .partition_count = 'T',
+					      .shuffle_mode = 'A', .shuffle_stamp = '_'};
+	(void)state;
+	struct side *side = side_open(3);
+	char error[256];
+	int code;
+	restore(side);
+	commit(side, 1);
+	struct reshard_state *late = read_four(), *reshard = read_four();
+	assert_true(reshard_state_write(reshard, 3, &head, error, sizeof error, &code));
+	assert_false(reshard_state_write(late, 3, &head, error, sizeof error, &code));
+	assert_int_equal(code, EXIT_TEMPORARY);
+	assert_int_equal(commit(side, 2), LEDGER_FENCED);
+	restore(side);
+	assert_string_equal(side->meta, "META_1");
+	memcpy(side->meta, "meta ", 5);
+	expect_image(side, 1);
+	assert_true(reshard_state_clear(reshard, 3, error, sizeof error, &code));
+	restore(side);
+	expect_image(side, 0);
+	assert_int_equal(redis_do("KEYS *:p/*"), 0);
+	assert_int_equal(commit(side, 1), LEDGER_DONE);
+	reshard_state_destroy(reshard);
+	reshard_state_destroy(late);
+	side_close(side);
+	expect_stored(1);
+}
+
 static int run_group(const char *backend)
 {
 	static const struct CMUnitTest tests[] = {
@@ -590,6 +636,7 @@ static int run_group(const char *backend)
 		cmocka_unit_test_setup(test_lost_answer_is_a_success, setup),
 		cmocka_unit_test_setup(test_image_that_changes_is_read_again, setup),
 		cmocka_unit_test_setup(test_closed_tasks_are_silent, setup),
+		cmocka_unit_test_setup(test_meta_is_written_anew, setup),
 	};
 	setenv("LADDER_IO", backend, 1);
 	loop = loop_create();

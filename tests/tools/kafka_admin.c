@@ -12,11 +12,13 @@
 
 static const char USAGE[] =
 	"usage: kafka_admin --brokers B --create T [--partitions N] [--config NAME=VALUE...]\n"
+	"       kafka_admin --brokers B --grow T --partitions N\n"
 	"       kafka_admin --brokers B --delete T\n"
 	"       kafka_admin --brokers B --delete-before OFFSET --topic T --partition P\n"
 	"       kafka_admin --brokers B --produce FILE --topic T [--key-field F1,F2... | --key K] [--whole]\n"
 	"                   [--partition P] [--header NAME=VALUE...] [--property NAME=VALUE...]\n"
 	"       kafka_admin --brokers B --produce FILE --topic T --records [--property NAME=VALUE...]\n"
+	"  --grow           the topic has so many partitions from now on\n"
 	"  --delete-before  the partition's log begins at this offset from now on\n"
 	"  --produce    one record a line, its value the line; FILE may be - for stdin\n"
 	"  --key-field  the key: the first of these fields that the line has (a text, or an integer)\n"
@@ -29,6 +31,7 @@ static const char USAGE[] =
 struct request {
 	const char *brokers;
 	const char *create;
+	const char *grow;
 	const char *delete;
 	const char *delete_before;
 	const char *produce;
@@ -62,9 +65,11 @@ static void queue_result_check(rd_kafka_queue_t *queue, const char *topic)
 	size_t count = 0;
 	const rd_kafka_CreateTopics_result_t *created = rd_kafka_event_CreateTopics_result(event);
 	const rd_kafka_DeleteTopics_result_t *deleted = rd_kafka_event_DeleteTopics_result(event);
+	const rd_kafka_CreatePartitions_result_t *grown = rd_kafka_event_CreatePartitions_result(event);
 	const rd_kafka_topic_result_t **results =
-		created ? rd_kafka_CreateTopics_result_topics(created, &count)
-			: rd_kafka_DeleteTopics_result_topics(deleted, &count);
+		created   ? rd_kafka_CreateTopics_result_topics(created, &count)
+		: deleted ? rd_kafka_DeleteTopics_result_topics(deleted, &count)
+			  : rd_kafka_CreatePartitions_result_topics(grown, &count);
 	for (size_t i = 0; i < count; i++)
 		if (rd_kafka_topic_result_error(results[i]))
 			tool_fail("%s: %s", topic, rd_kafka_err2str(rd_kafka_topic_result_error(results[i])));
@@ -87,6 +92,18 @@ static void topic_create(rd_kafka_t *client, rd_kafka_queue_t *queue, const stru
 	rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
 	queue_result_check(queue, request->create);
 	rd_kafka_NewTopic_destroy(topic);
+}
+
+static void topic_grow(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct request *request)
+{
+	char error[256];
+	rd_kafka_NewPartitions_t *partitions = rd_kafka_NewPartitions_new(
+		request->grow, (size_t)request->partitions, error, sizeof error);
+	if (!partitions)
+		tool_fail("%s: %s", request->grow, error);
+	rd_kafka_CreatePartitions(client, &partitions, 1, NULL, queue);
+	queue_result_check(queue, request->grow);
+	rd_kafka_NewPartitions_destroy(partitions);
 }
 
 static void topic_delete(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct request *request)
@@ -122,6 +139,8 @@ static int admin_run(const struct request *request)
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
 	if (request->create)
 		topic_create(client, queue, request);
+	else if (request->grow)
+		topic_grow(client, queue, request);
 	else if (request->delete_before)
 		records_delete(client, queue, request);
 	else
@@ -327,6 +346,7 @@ static bool option_take(struct request *request, int option)
 	case 'b': request->brokers = optarg; return true;
 	case 'c': request->create = optarg; return true;
 	case 'd': request->delete = optarg; return true;
+	case 'g': request->grow = optarg; return true;
 	case 'e': request->delete_before = optarg; return true;
 	case 'p': request->produce = optarg; return true;
 	case 't': request->topic = optarg; return true;
@@ -352,13 +372,13 @@ static bool request_parse(struct request *request, int argc, char **argv)
 		{"records", no_argument, NULL, 'r'}, {"delete-before", required_argument, NULL, 'e'},
 		{"partitions", required_argument, NULL, 'n'}, {"partition", required_argument, NULL, 'i'},
 		{"property", required_argument, NULL, 'x'}, {"config", required_argument, NULL, 's'},
-		{"header", required_argument, NULL, 's'}, {0},
+		{"header", required_argument, NULL, 's'}, {"grow", required_argument, NULL, 'g'}, {0},
 	};
 	for (int option; (option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;)
 		if (!option_take(request, option))
 			return false;
 	int verb_count = !!request->create + !!request->delete + !!request->produce +
-			 !!request->delete_before;
+			 !!request->delete_before + !!request->grow;
 	bool needs_topic = request->produce || request->delete_before;
 	return request->brokers && verb_count == 1 && optind == argc && (!needs_topic || request->topic);
 }
