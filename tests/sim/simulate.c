@@ -1,10 +1,13 @@
-/* Simulates the daemon in a world that goes wrong: simulate --seed N [--count N] [--shuffle] [--verbose]
+/* Simulates the daemon in a world that goes wrong: simulate --seed N [--count N] [--shuffle] [--homes N]
+ * [--verbose]
  *
  * Each seed is a feed of its own, read by instances that crash, are paused, come and go, with a Redis that
  * loses connections and writes, and brokers that are away. Then all goes well again, and when everything
  * has been read the rows in the topics must be those of one task after another that read the feed in order
  * and saw nothing of that. A seed that fails is named, and fails again by itself. With --shuffle clicks and
- * messages lie in any partition, and go to their people through the shuffle topic. */
+ * messages lie in any partition, and go to their people through the shuffle topic; with --homes people are
+ * kept in the first N partitions, and what is theirs goes there by the record's key, with --shuffle by what
+ * is in it. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -30,6 +33,7 @@ static const char *const input_names[SIM_INPUTS] = {"clicks", "messages", "outco
 static const char yaml[] =
 	"kafka:\n"
 	"  brokers: simulated:9092\n"
+	"  home_partitions: %u\n"
 	"  inputs: [{topic: clicks, key: %s}, {topic: messages, key: %s}, {topic: outcomes},\n"
 	"    {topic: spend}]\n"
 	"  outputs: {current: current, history: history, alerts: alerts, dead: dead, exchange: exchange}\n"
@@ -475,6 +479,7 @@ static int run_seed(uint64_t seed, const struct config *config, const struct ide
 struct arguments {
 	uint64_t first;
 	uint64_t count;
+	unsigned home_count;
 	bool is_shuffled;
 	bool is_verbose;
 };
@@ -484,6 +489,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
 						{"count", required_argument, NULL, 'c'},
 						{"shuffle", no_argument, NULL, 'x'},
+						{"homes", required_argument, NULL, 'h'},
 						{"verbose", no_argument, NULL, 'v'},
 						{NULL, 0, NULL, 0}};
 	*arguments = (struct arguments){.first = 1, .count = 1};
@@ -492,6 +498,8 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->first = strtoull(optarg, NULL, 10);
 		else if (option == 'c')
 			arguments->count = strtoull(optarg, NULL, 10);
+		else if (option == 'h')
+			arguments->home_count = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'x')
 			arguments->is_shuffled = true;
 		else if (option == 'v')
@@ -499,7 +507,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 		else
 			return false;
 	}
-	return optind == argc;
+	return optind == argc && arguments->home_count <= SIM_TASKS;
 }
 
 int main(int argc, char **argv)
@@ -508,12 +516,13 @@ int main(int argc, char **argv)
 	struct arguments arguments;
 	struct config_problems problems = {.file = "simulated"};
 	if (!read_arguments(argc, argv, &arguments)) {
-		fprintf(stderr, "usage: simulate [--seed N] [--count N] [--shuffle] [--verbose]\n");
+		fprintf(stderr, "usage: simulate [--seed N] [--count N] [--shuffle] [--homes N] "
+			"[--verbose]\n");
 		return 64;
 	}
 	const char *keys = arguments.is_shuffled ? "none" : "user";
 	char text[2 * sizeof(yaml)];
-	snprintf(text, sizeof(text), yaml, keys, keys);
+	snprintf(text, sizeof(text), yaml, arguments.home_count, keys, keys);
 	struct config *config = config_load_text(slice_from(text), CONFIG_NEED_KAFKA, &problems);
 	CHECK(config);
 	if (!arguments.is_verbose)
