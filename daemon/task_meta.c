@@ -16,6 +16,7 @@ static void say_counts(const struct task_meta *meta, const struct config *config
 		       char text[TASK_FIT_MAX])
 {
 	uint64_t home_count = home_count_of(meta);
+	bool is_resharded = shuffle_mode_home_count(meta->shuffle_mode) != 0;
 	char then[TASK_FIT_MAX - 100];
 	if (home_count > partition_count)
 		snprintf(then, sizeof(then),
@@ -25,6 +26,9 @@ static void say_counts(const struct task_meta *meta, const struct config *config
 	else if (config->kafka.home_partitions == home_count)
 		snprintf(then, sizeof(then), "stop all instances and run `ladderd reshard`, which lets it "
 			 "go on");
+	else if (meta->partition_count == partition_count)
+		snprintf(then, sizeof(then), "set kafka.home_partitions to %" PRIu64 ", as it was",
+			 is_resharded ? home_count : 0);
 	else
 		snprintf(then, sizeof(then),
 			 "people are kept in %" PRIu64 " of them; stop all instances, set "
