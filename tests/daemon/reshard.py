@@ -117,7 +117,7 @@ class Case:
         else:
             said = refused(self.write("plain.yaml"), CONFIG)
             assert f"{SHUFFLE} has {HOMES} partitions, and the inputs have {self.partitions}" in said, said
-        before = self.stored()
+        self.wait_for_nobody()
         self.reshard(self.write("plain.yaml"), CONFIG, f"set kafka.home_partitions to {HOMES}")
         self.reshard(self.write("wrong.yaml", home_partitions=2), CONFIG,
                      f"set kafka.home_partitions to {HOMES}")
@@ -138,7 +138,7 @@ class Case:
         keys = [f"{{ladder:1}}:{name}" for name in ("vector", "meta", "names")]
         kept = [self.redis.command("DUMP", key) for key in keys]
         self.redis.command("DEL", *keys)
-        self.reshard(path, FAILED, f"holds state of {HOMES - 1} tasks, but none of task 1")
+        self.reshard(path, FAILED, "tasks, but none of task 1: restore Redis from a copy")
         for key, bytes_of in zip(keys, kept):
             self.redis.command("RESTORE", key, "0", bytes_of)
         page = sorted(self.redis.command("SMEMBERS", keys[2]))[0].decode()
@@ -175,16 +175,16 @@ class Case:
         for key, value in zip(keys, kept):
             self.redis.command("SET", key, value)
         assert "run `ladderd reshard`, which lets it go on" in refused(path, 1)
-        self.wait_for_nobody(path, lambda: self.reshard_new(path, 1))
+        self.wait_for_nobody()
+        self.reshard_new(path, 1)
 
-    def wait_for_nobody(self, path, then):
+    def wait_for_nobody(self):
         """What was refused has been a member for a moment."""
         def is_empty_group():
             done = subprocess.run([LADDERD, "reshard", "-c", self.write("nobody.yaml", home_partitions=1)],
                                   capture_output=True, timeout=60)
             return done.returncode != TEMPORARY
         wait_until(is_empty_group, 30, "a group without members", 1)
-        then()
 
     # ---- What goes on ----
 
@@ -215,11 +215,11 @@ class Case:
             assert all(offsets[place] for place in places), f"every partition has had some: {offsets}"
             print(f"{topic}: {count} events, {sent} of them forwarded", flush=True)
 
-    def go_on(self, path, partitions):
-        """Some is unread in the old partitions, more comes in all, and it crashes in between."""
+    def go_on(self, partitions):
+        """Nobody runs, some is unread in the old partitions, and there are more."""
         self.send_chunk()
         self.grow(partitions)
-        self.wait_for_nobody(path, lambda: None)
+        self.wait_for_nobody()
 
     def check_all(self):
         path = self.write("homes.yaml", home_partitions=HOMES)
@@ -230,12 +230,13 @@ class Case:
             self.wait_read(daemon)
             self.reshard(path, TEMPORARY, "the group ladderd has 1 member", "stop all instances")
             stop_within(daemon, 10)
-        self.go_on(path, COUNTS[1])
+        self.go_on(COUNTS[1])
         self.send_chunk()
         self.check_refused_at_first(path)
         if self.topics is BY_PERSON:
             self.begin_wrongly()
-        self.wait_for_nobody(path, lambda: self.cut_off(path))
+        self.wait_for_nobody()
+        self.cut_off(path)
         self.reshard(path, DONE, f"nothing to do: the state is for {COUNTS[1]} partitions already")
         with Daemon(path) as daemon:
             self.send_chunk()
@@ -245,8 +246,9 @@ class Case:
             daemon.start()
             self.wait_read(daemon)
             stop_within(daemon, 10)
-        self.go_on(path, COUNTS[2])
-        self.wait_for_nobody(path, lambda: self.reshard_new(path, COUNTS[1]))
+        self.go_on(COUNTS[2])
+        self.wait_for_nobody()
+        self.reshard_new(path, COUNTS[1])
         with Daemon(path) as daemon:
             while self.chunk < CHUNKS:
                 self.send_chunk()
