@@ -233,7 +233,7 @@ static void read_span(struct reader *reader, const struct bulletin_reader *to)
 	int64_t people;
 	const struct pane *pane = read_numbers(reader, &numbers, &people);
 	const int64_t longest_ms = is_day ? 2 * (int64_t)UTC_DAY_MS : HOUR_MS;
-	reader->failed |= from_ms < 0 || to_ms > TIME_MAX_MS || from_ms >= to_ms ||
+	reader->failed |= from_ms < 0 || from_ms > TIME_MAX_MS || from_ms >= to_ms ||
 			  to_ms - from_ms > longest_ms;
 	if (!reader->failed)
 		to->span(to->ctx, ref, is_day, from_ms, to_ms, pane, people);

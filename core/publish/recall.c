@@ -18,7 +18,7 @@ bool recall_read(struct slice key, struct slice value, struct recalled *recalled
 	    !json_find_number(value, "\"revision\":", &digits, &revision))
 		return false;
 	recalled->revision = (uint64_t)revision;
-	return recalled->from_ms < recalled->to_ms && recalled->to_ms <= TIME_MAX_MS;
+	return recalled->from_ms < recalled->to_ms && recalled->from_ms <= TIME_MAX_MS;
 }
 
 void merger_note_revision(struct merger *merger, uint64_t revision)

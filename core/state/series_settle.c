@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "core/base/civil.h"
+#include "core/base/rfc3339.h"
 #include "core/state/series.h"
 
 /* What one span gets, summed: of the counters by slot with a bit for each that was touched, of bins a list.
@@ -15,6 +16,10 @@ struct gathered {
 };
 _Static_assert(SLOT_COUNT <= 128, "the bits of gathered.touched");
 _Static_assert(SLOT_WROTE < 1 << WAITING_SLOT_BITS, "a slot fits into the key of a waiting step");
+
+/* The greatest time that a key can have: there is no step at it. */
+#define KEY_TIME_MAX_MS ((int64_t)(UINT64_MAX >> WAITING_SLOT_BITS))
+_Static_assert(TIME_MAX_MS + INT64_C(1000) * UTC_DAY_MS < KEY_TIME_MAX_MS, "so do ends of panes");
 
 static int64_t time_of(const struct waiting_step *step)
 {
@@ -241,7 +246,7 @@ static void put_in_total(struct series *series, size_t w, const struct gathered 
 static void settle_totals(struct series *series, const struct frame *frame, struct gathered *gathered)
 {
 	for (uint32_t at = 0; at < series->step_count;) {
-		int64_t time_ms = time_of(&series->steps[at]), end_ms = INT64_MAX >> WAITING_SLOT_BITS;
+		int64_t time_ms = time_of(&series->steps[at]), end_ms = KEY_TIME_MAX_MS;
 		uint32_t in_windows = 0;
 		for (size_t w = 0; w < frame->window_count; w++) {
 			int64_t begin_ms = window_begin_ms(series, frame, w);

@@ -1,4 +1,5 @@
 """Every diagnosis and every weakest rung, on the feed that has them all: as the feed says, and as the oracle.
+And small feeds of what is hardly ever there.
 
     python3 tests/oracle/directed.py --ladderd build/ladderd"""
 
@@ -6,6 +7,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -19,6 +21,27 @@ from property import check_path
 DIAGNOSES = {"fix_first_response", "traffic_or_offer", "qualification_flow", "chat_flow", "sales_process",
              "reach_or_creative", "healthy", "too_little_data"}
 WEAKEST = {None, "reply", "qualified", "handoff", "customer"}
+
+
+# "Never", as some systems write it, but for the last year: its last day ends behind the calendar of Python.
+LATE_YEAR = [b'{"type":"message","id":"1","ts":"9998-12-31T23:59:59Z","user":"u","direction":"in","words":3}']
+# One id twice, and only the click says which is which.
+ONE_ID = [b'{"type":"open","id":"P","ts":1772600060,"user":"u","ad":"A","click_id":"k1"}',
+          b'{"type":"open","id":"P","ts":1772600060,"user":"u","ad":"A","click_id":"k0"}',
+          b'{"type":"message","direction":"in","words":3,"id":"o0","ts":1772600061,"click_id":"k0"}']
+RUNS = 8  # each with an identity key of its own
+
+
+def check_one_id(ladderd, folder):
+    """Any run, any order."""
+    said = set()
+    for number in range(RUNS):
+        lines = ONE_ID if number % 2 else ONE_ID[::-1]
+        for extra in ([], ["--arrival-order"]):
+            command = [ladderd, "replay", "-c", os.path.join(folder, "c.yaml"), *extra, "--events", "-"]
+            done = subprocess.run(command, input=b"\n".join(lines), capture_output=True, check=True)
+            said.add(done.stdout)
+    assert len(said) == 1, f"{len(said)} answers to one set of events"
 
 
 def check_feed(rows):
@@ -43,6 +66,10 @@ def main():
     folder = tempfile.mkdtemp(prefix="ladder-directed-")
     for extra in ([], ["--arrival-order"]):
         check_path(ladderd, folder, settings, 1, lines, extra)
+        check_path(ladderd, folder, settings, 2, LATE_YEAR, extra)
+    with open(os.path.join(folder, "c.yaml"), "w", encoding="utf-8") as file:
+        file.write("{}\n")
+    check_one_id(ladderd, folder)
     shutil.rmtree(folder)
     print(f"{len(lines)} events, {len(rows)} rows")
 
