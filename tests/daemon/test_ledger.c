@@ -284,9 +284,9 @@ static void test_an_image_that_is_not_whole_is_told(void **state)
 		{"EVAL redis.call('SREM',KEYS[1],'p/17')redis.call('SADD',KEYS[1],'p/18\\0') 1 "
 		 "{ladder:3}:names", "{ladder:3}:names", "not written by ladderd", false},
 		{"DEL {ladder:3}:meta", "{ladder:3}:meta", "damaged", false},
-		{"SETRANGE {ladder:3}:meta 30 x", "{ladder:3}:meta", "damaged", false},
+		{"SETRANGE {ladder:3}:meta 30 damaged", "{ladder:3}:meta", "damaged", false},
 		{"SETRANGE {ladder:3}:vector 36 2", "{ladder:3}:meta", "the vector beside it", false},
-		{"SETRANGE {ladder:3}:p/17 30 x", "{ladder:3}:p/17", "damaged", false},
+		{"SETRANGE {ladder:3}:p/17 30 damaged", "{ladder:3}:p/17", "damaged", false},
 		{"COPY {ladder:3}:p/18 {ladder:3}:p/17 REPLACE", "{ladder:3}:p/17", "damaged", false},
 	};
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
@@ -294,7 +294,7 @@ static void test_an_image_that_is_not_whole_is_told(void **state)
 		struct side *side = side_open(3);
 		restore(side);
 		assert_int_equal(commit(side, 1), LEDGER_DONE);
-			redisContext *redis = redis_open();
+		redisContext *redis = redis_open();
 		redisReply *reply = redisCommand(redis, faults[i].what);
 		assert_int_not_equal(reply->type, REDIS_REPLY_ERROR);
 		freeReplyObject(reply);
