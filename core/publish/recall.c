@@ -6,16 +6,27 @@
 #include "core/publish/row_connect.h"
 #include "core/publish/row_scope.h"
 
-bool recall_read(struct slice key, struct slice value, struct recalled *recalled)
+/* A number behind *rest, which is what comes after it then: our rows have them in this order. */
+static bool next_number(struct slice *rest, const char *member, int64_t *number)
 {
 	struct slice digits;
+	const char *end = rest->data + rest->len;
+	if (!json_find_number(*rest, member, &digits, number))
+		return false;
+	rest->data = digits.data + digits.len;
+	rest->len = (size_t)(end - rest->data);
+	return true;
+}
+
+bool recall_read(struct slice key, struct slice value, struct recalled *recalled)
+{
 	int64_t revision;
 	value = row_of_record(value);
 	recalled->key = key;
 	if (!value.data || !key.data ||
-	    !json_find_number(value, "\"from_ms\":", &digits, &recalled->from_ms) ||
-	    !json_find_number(value, "\"to_ms\":", &digits, &recalled->to_ms) ||
-	    !json_find_number(value, "\"revision\":", &digits, &revision))
+	    !next_number(&value, "\"from_ms\":", &recalled->from_ms) ||
+	    !next_number(&value, "\"to_ms\":", &recalled->to_ms) ||
+	    !next_number(&value, "\"revision\":", &revision))
 		return false;
 	recalled->revision = (uint64_t)revision;
 	return recalled->from_ms < recalled->to_ms && recalled->from_ms <= TIME_MAX_MS;
