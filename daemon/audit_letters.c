@@ -45,7 +45,8 @@ static void take_header(void *ctx, const char *name, struct slice value)
 {
 	struct letter *letter = ctx;
 	char text[512] = "";
-	memcpy(text, value.data, value.len < sizeof(text) ? value.len : sizeof(text) - 1);
+	if (value.len)
+		memcpy(text, value.data, value.len < sizeof(text) ? value.len : sizeof(text) - 1);
 	if (strcmp(name, "ladderd.reason") == 0)
 		take_reason(&letter->letter, text);
 	else if (strcmp(name, "ladderd.partition") == 0)
