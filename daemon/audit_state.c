@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/model/activity.h"
 #include "daemon/commands.h"
 #include "daemon/identity.h"
 #include "daemon/redis_talk.h"
 #include "daemon/secret.h"
 #include "daemon/shuffle.h"
 #include "daemon/task_meta.h"
+#include "daemon/task_trace.h"
 
 /* The vector has the inputs in the order of the counts, and the shuffle topic behind them. */
 enum { INPUTS_MAX = 256 };
@@ -59,15 +59,10 @@ static void take_traces(struct audit_task *task, const struct config *config, st
 	(void)reader_signed(reader); /* when that was */
 	uint64_t count = reader_unsigned(reader);
 	for (uint64_t i = 0; i < count && !reader->failed; i++) {
-		struct audit_input *input = input_of(task, config, reader_text(reader));
-		(void)reader_signed(reader);   /* the record read last */
-		(void)reader_unsigned(reader); /* and its print */
-		uint64_t skipped_count = reader_unsigned(reader);
-		(void)reader_signed(reader); /* from */
-		(void)reader_signed(reader); /* to */
-		(void)activity_digest_get(reader);
+		struct task_trace read = task_trace_read(reader);
+		struct audit_input *input = input_of(task, config, read.topic);
 		if (input)
-			input->skipped_count = skipped_count;
+			input->skipped_count = read.gap.offset_count;
 	}
 }
 
