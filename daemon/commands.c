@@ -1,5 +1,6 @@
 #include "daemon/commands.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -12,4 +13,31 @@ int command_usage(const char *command, const char *format, ...)
 	fprintf(stderr, "; see ladderd %s --help\n", command);
 	va_end(arguments);
 	return EXIT_USAGE;
+}
+
+bool command_take_config(const char *command, const char *help, int argc, char **argv, const char **path,
+			 int *exit_code)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	*path = NULL;
+	*exit_code = EXIT_DONE;
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+		if (option == 'h') {
+			fputs(help, stdout);
+			return false;
+		}
+		if (option != 'c') {
+			*exit_code = command_usage(command, "unknown option, or one without its value: %s",
+						   argv[optind - 1]);
+			return false;
+		}
+		*path = optarg;
+	}
+	if (*path && optind >= argc)
+		return true;
+	*exit_code = command_usage(command, *path ? "what is %s for" : "-c FILE is missing", argv[optind]);
+	return false;
 }

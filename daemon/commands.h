@@ -4,6 +4,8 @@
 #ifndef LADDER_DAEMON_COMMANDS_H
 #define LADDER_DAEMON_COMMANDS_H
 
+#include <stdbool.h>
+
 /* The exit codes of spec section 9, by their names in sysexits.h. */
 enum exit_code {
 	EXIT_DONE = 0,
@@ -21,5 +23,9 @@ enum exit_code {
 
 /* "ladderd replay: unknown option --evnts; see ladderd replay --help" on stderr; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int command_usage(const char *command, const char *format, ...);
+
+/* Of a command that takes -c FILE and nothing else: the file. False: it ends with *exit_code. */
+bool command_take_config(const char *command, const char *help, int argc, char **argv, const char **path,
+			 int *exit_code);
 
 #endif

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -322,27 +321,14 @@ static int reshard_with(const struct config *config)
 
 int command_reshard(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	const char *config_path = NULL;
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return EXIT_DONE;
-		}
-		if (option != 'c')
-			return command_usage("reshard", "unknown option: %s", argv[optind - 1]);
-		config_path = optarg;
-	}
-	if (!config_path || optind < argc)
-		return command_usage("reshard", config_path ? "what is %s for" : "-c FILE is needed",
-				     argv[optind]);
-	struct config *config = load_config(config_path, CONFIG_NEED_KAFKA);
+	const char *path;
+	int code;
+	if (!command_take_config("reshard", help, argc, argv, &path, &code))
+		return code;
+	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
 	if (!config)
 		return EXIT_CONFIG;
-	int code = reshard_with(config);
+	code = reshard_with(config);
 	config_destroy(config);
 	return code;
 }

@@ -1,6 +1,5 @@
 #include "daemon/run.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -607,23 +606,10 @@ static const char help[] =
 
 int command_run(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	const char *path = NULL;
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return EXIT_DONE;
-		}
-		if (option != 'c')
-			return command_usage("run", "unknown option, or one without its value: %s",
-					     argv[optind - 1]);
-		path = optarg;
-	}
-	if (!path || optind < argc)
-		return command_usage("run", path ? "what is %s for" : "-c FILE is missing", argv[optind]);
+	const char *path;
+	int code;
+	if (!command_take_config("run", help, argc, argv, &path, &code))
+		return code;
 	struct config *config = load_config(path, CONFIG_NEED_KAFKA);
 	if (!config)
 		return EXIT_CONFIG;
@@ -633,7 +619,7 @@ int command_run(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	int code = run_daemon(config, path, RUN_CREATE_OUTPUTS);
+	code = run_daemon(config, path, RUN_CREATE_OUTPUTS);
 	config_destroy(config);
 	return code;
 }
