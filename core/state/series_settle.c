@@ -19,7 +19,7 @@ _Static_assert(SLOT_WROTE < 1 << WAITING_SLOT_BITS, "a slot fits into the key of
 
 /* The greatest time that a key can have: there is no step at it. */
 #define KEY_TIME_MAX_MS ((int64_t)(UINT64_MAX >> WAITING_SLOT_BITS))
-_Static_assert(TIME_MAX_MS + INT64_C(1000) * UTC_DAY_MS < KEY_TIME_MAX_MS, "so do ends of panes");
+_Static_assert(TIME_MAX_MS + INT64_C(1000) * UTC_DAY_MS < KEY_TIME_MAX_MS, "and a pane's end");
 
 static int64_t time_of(const struct waiting_step *step)
 {

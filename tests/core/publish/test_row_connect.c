@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/rfc3339.h"
 #include "core/publish/recall.h"
 #include "core/publish/row_connect.h"
 #include "tests/core/fixture.h"
@@ -67,6 +68,12 @@ static void test_recall(void **state)
 	record.len = 0;
 	assert_false(recall_read(slice_from("k"), in_envelope(&record, "{}"), &enveloped));
 	buffer_destroy(&record);
+	/* The last hour that an event can lie in ends behind the last time. */
+	assert_true(recall_read(slice_from("k"), slice_from("{\"from_ms\":253402297200000,\"to_ms\":"
+							    "253402300800000,\"revision\":1}"), &plain));
+	assert_int_equal(plain.to_ms, TIME_MAX_MS + 1);
+	assert_false(recall_read(slice_from("k"), slice_from("{\"from_ms\":253402300800000,\"to_ms\":"
+							     "253402304400000,\"revision\":1}"), &plain));
 }
 
 int main(void)
