@@ -22,6 +22,16 @@ def role(redis):
     return redis.command("ROLE")[0]
 
 
+def wait_for_role(redis, wanted):
+    """A Sentinel that changes a role has every connection closed at that moment."""
+    def has_role():
+        try:
+            return role(redis) == wanted
+        except ConnectionError:
+            return False
+    wait_until(has_role, 30, f"the role {wanted.decode()}")
+
+
 def follow(replica, master):
     replica.command("REPLICAOF", "127.0.0.1", master.port)
     wait_until(lambda: replica.command("ROLE")[3] == b"connected", 30, "the replica follows")

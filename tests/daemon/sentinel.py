@@ -16,7 +16,7 @@ from pathlib import Path
 
 from broker import Broker, Redis, run, wait_until
 from daemon_case import FENCED
-from failover_case import READ_BACK, FailoverCase, role
+from failover_case import READ_BACK, FailoverCase, role, wait_for_role
 from fault_case import PARTITIONS
 
 SEED = int(os.environ.get("LADDER_SEED", 3))
@@ -62,9 +62,9 @@ class Case(FailoverCase):
     def wait_for_master(self, redis, other=None):
         """Until the sentinels all say so, and so it is."""
         wait_until(lambda: all(each.names(redis) for each in self.sentinels), 30, "the sentinels' failover")
-        wait_until(lambda: role(redis) == b"master", 30, "the new master")
+        wait_for_role(redis, b"master")
         if other:
-            wait_until(lambda: role(other) == b"slave", 30, "the new replica")
+            wait_for_role(other, b"slave")
 
     def promote(self):
         self.lose_last_writes(lambda: self.wait_for_master(self.replica))
