@@ -1,7 +1,8 @@
 """Goal: after the inputs were given more partitions, `ladderd reshard` has the state go on (design decision
 6): nothing is read again, and with what comes in old and new partitions the rows end as `ladderd replay` of
 all events has them, every event in one class (spec section 7), and `ladderd audit` finds nothing. From 3 to 5
-to 6 partitions, once with everything keyed by the person, once with clicks keyed by their click id.
+to 6 partitions, once with everything keyed by the person, once with clicks keyed by their click id and the
+state in a Redis Cluster.
 
 Each time some is left unread in the old partitions. Before that: what it refuses, and says to do; and that a
 reshard which was cut off in the middle is refused by `run`, and ended by another one."""
@@ -17,6 +18,7 @@ from pathlib import Path
 from broker import Broker, Redis, free_port, run, wait_until
 from daemon_case import (DEAD, LADDERD, OUTPUTS, Daemon, by_key, create_topic, difference, generate, is_empty,
                          metrics, refused, replay, settings, stop_within, write_config, write_events)
+from redis_cluster import RedisCluster
 from shuffle import with_rivals
 
 EVENTS = int(os.environ.get("LADDER_EVENTS", 15_000))
@@ -263,8 +265,8 @@ class Case:
 
 
 def test():
-    for topics in (BY_PERSON, BY_CLICK):
-        with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
+    for topics, redis_kind in ((BY_PERSON, Redis), (BY_CLICK, RedisCluster)):
+        with tempfile.TemporaryDirectory() as name, Broker() as broker, redis_kind() as redis:
             Case(Path(name), broker, redis, topics).check_all()
 
 

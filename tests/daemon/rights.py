@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 from urllib.request import urlopen
 
-from broker import Broker, Redis, build_dir, free_port, run
-from daemon_case import (INPUTS, LADDERD, Daemon, create_inputs, generate, make_certificate, refused,
-                         settings, stop_within, write_config)
+from broker import Broker, Redis, build_dir, free_port, run, wait_until
+from daemon_case import (INPUTS, LADDERD, PARTITIONS, Daemon, create_inputs, create_topic, generate,
+                         make_certificate, refused, settings, stop_within, write_config)
 
-NO_PERMISSION, CONFIG, UNAVAILABLE = 77, 78, 69
+DONE, UNAVAILABLE, TEMPORARY, NO_PERMISSION, CONFIG = 0, 69, 75, 77, 78
 USER, KAFKA_SECRET, REDIS_SECRET = "ladderd", "kafka-word-8fd1", "redis-word-77c2"
 OUTPUTS = ("current", "history", "alerts", "dead", "erased", "exchange")
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -63,6 +63,7 @@ class Case:
                                               "ssl.ca.location": self.trusted,
                                               "sasl.mechanism": "PLAIN", "sasl.username": USER})
         config["redis"].update(url=f"unix://{redis.socket}?db=3", password_file="redis.password")
+        self.settings = config
         self.config = write_config(folder, config)
         self.said = ""
 
@@ -72,9 +73,15 @@ class Case:
         path.write_text(text + "\n")
         path.chmod(0o440)
 
-    def check(self, code, *options):
-        done = subprocess.run([LADDERD, "check", "-c", self.config, *options], capture_output=True, text=True,
+    def ask(self, command, *options):
+        return subprocess.run([LADDERD, command, "-c", self.config, *options], capture_output=True, text=True,
                               timeout=60)
+
+    def check(self, code, *options):
+        return self.run(code, "check", *options)
+
+    def run(self, code, command, *options):
+        done = self.ask(command, *options)
         assert done.returncode == code, f"exit code {done.returncode}, want {code}:\n{done}"
         self.said += done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -160,6 +167,21 @@ def check_told_to_nobody(case):
         assert secret not in case.said, f"{secret} was told"
 
 
+def check_reshard(case):
+    """It says what it must say before it has changed anything. What was refused has been a member, and may
+    count for a while."""
+    for topic in INPUTS:
+        case.broker.grow_topic(topic, PARTITIONS + 1)
+    case.settings["kafka"]["home_partitions"] = PARTITIONS
+    case.config = write_config(case.folder, case.settings)
+    create_topic(case.broker, "ladder.shuffle", PARTITIONS)
+    wait_until(lambda: case.ask("reshard").returncode != TEMPORARY, 30, "a group without members", 1)
+    said = case.run(NO_PERMISSION, "reshard")
+    assert "ladder.shuffle: " in said and "grant ALTER" in said, said
+    case.give("alter", "topic", "ladder.shuffle")
+    assert f"in the first {PARTITIONS} of {PARTITIONS + 1} partitions" in case.run(DONE, "reshard")
+
+
 def test():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -175,6 +197,7 @@ def test():
             check_passwords(case)
             check_rights(case)
             check_told_to_nobody(case)
+            check_reshard(case)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 
 static const char USAGE[] =
 	"usage: kafka_rights BROKERS USER RIGHT TYPE NAME\n"
-	"  RIGHT  describe, read, write, create\n"
+	"  RIGHT  describe, read, write, create, alter\n"
 	"  TYPE   topic, group; NAME may end with *, for all that begin so\n";
 
 static rd_kafka_AclOperation_t right_of(const char *text)
@@ -15,7 +15,8 @@ static rd_kafka_AclOperation_t right_of(const char *text)
 		const char *name;
 		rd_kafka_AclOperation_t right;
 	} rights[] = {{"describe", RD_KAFKA_ACL_OPERATION_DESCRIBE}, {"read", RD_KAFKA_ACL_OPERATION_READ},
-		      {"write", RD_KAFKA_ACL_OPERATION_WRITE}, {"create", RD_KAFKA_ACL_OPERATION_CREATE}};
+		      {"write", RD_KAFKA_ACL_OPERATION_WRITE}, {"create", RD_KAFKA_ACL_OPERATION_CREATE},
+		      {"alter", RD_KAFKA_ACL_OPERATION_ALTER}};
 	for (size_t i = 0; i < sizeof rights / sizeof *rights; i++)
 		if (strcmp(rights[i].name, text) == 0)
 			return rights[i].right;
