@@ -21,7 +21,8 @@ EVENTS = int(os.environ.get("LADDER_EVENTS", 1_000_000))
 SEED = int(os.environ.get("LADDER_SEED", 1))
 KILLS = int(os.environ.get("LADDER_KILLS", 500 if os.environ.get("LADDER_LONG") == "1" else 10))
 FEED = ["--seed", SEED, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 24, "--span", "21d"]
-FEED_S = 18 + 2 * KILLS  # how long the events take to come
+KILL_S = 2 if KILLS < 100 else 5  # a kill and a start; the long form has to bear other work beside it
+FEED_S = 18 + KILL_S * KILLS  # how long the events take to come
 READ_BACK = re.compile(r'"a task is read back" task=(\d+) pages=(\d+) people=(\d+)')
 
 
@@ -47,6 +48,8 @@ class Case:
             self.daemon.wait_said("a task is read back", 30, count=4)
             people.append(sum(int(found[3]) for found in READ_BACK.finditer(self.daemon.said())))
             assert FENCED not in self.daemon.said(), self.daemon.said()
+            if number % 50 == 49:
+                print(f"{number + 1} of {KILLS} kills, {people[-1]} people found", flush=True)
         print(f"{KILLS} kills, people found: {people}", flush=True)
         assert people[-1] > people[0], people
 
