@@ -2,12 +2,10 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "daemon/commands.h"
 #include "daemon/identity.h"
 #include "daemon/redis_talk.h"
-#include "daemon/secret.h"
 #include "daemon/shuffle.h"
 #include "daemon/task_meta.h"
 #include "daemon/task_trace.h"
@@ -145,17 +143,9 @@ static bool read_task(struct audit_state *state, size_t task, const struct confi
 	return report->error_count == 0;
 }
 
-/* One that is not there is not made. */
 static bool load_identity(const struct config *config, struct identity *identity, struct check_report *report)
 {
 	char error[512];
-	struct secret_path where = secret_find(config->identity.key_file);
-	if (!where.is_credential && access(where.text, F_OK) != 0) {
-		check_report_error(report, EXIT_CONFIG,
-				   "identity.key_file: %s is not here, and without it what is stored cannot "
-				   "be read", where.text);
-		return false;
-	}
 	int code = identity_load(config->identity.key_file, identity, error, sizeof(error));
 	if (code)
 		check_report_error(report, code, "%s", error);

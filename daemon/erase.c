@@ -1,5 +1,4 @@
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include "daemon/kafka_out.h"
 #include "daemon/load_config.h"
 
-enum { DELIVERY_MS = 10000, ID_COUNT_MAX = 1000, LINE_BYTES = 4096, QUEUE_BYTES = 1 << 20 };
+enum { DELIVERY_MS = 10000, ID_COUNT_MAX = 1000, QUEUE_BYTES = 1 << 20 };
 
 struct erase {
 	const char *config_path;
@@ -56,10 +55,10 @@ static void report(void *ctx, const struct kafka_report *report)
 
 static bool send_id(struct erase *erase, struct slice id, bool is_click)
 {
-	char key[ERASURE_KEY_LEN + 1], value[24];
+	char key[ERASURE_KEY_LEN + 1], value[ERASURE_VALUE_MAX];
 	const unsigned char *identity_key = erase->identity.person_key;
 	erasure_key(is_click ? join_key_of_click(identity_key, id) : join_key_of_user(identity_key, id), key);
-	snprintf(value, sizeof(value), "%" PRId64, erase->until_ms);
+	erasure_value(erase->until_ms, erase->identity.print, value);
 	while (kafka_out_send(erase->out, 0, slice_from(key), slice_from(value), NULL, 0, NULL) !=
 	       KAFKA_SENT)
 		kafka_out_poll(erase->out, 100);
@@ -69,12 +68,14 @@ static bool send_id(struct erase *erase, struct slice id, bool is_click)
 
 static void send_lines(struct erase *erase, bool is_click)
 {
-	char line[LINE_BYTES];
-	while (fgets(line, sizeof(line), stdin)) {
-		line[strcspn(line, "\n")] = '\0';
+	char *line = NULL;
+	size_t size = 0;
+	while (getline(&line, &size, stdin) >= 0) {
+		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0])
 			send_id(erase, slice_from(line), is_click);
 	}
+	free(line);
 }
 
 static int send_all(struct erase *erase)

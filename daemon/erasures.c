@@ -14,6 +14,7 @@ enum { START_MS = 3000, START_AGAIN_MS = 1000, PREFETCH_BYTES = 1 << 20, RECORDS
 
 struct erasures {
 	const char *topic;
+	uint32_t identity_print;
 	struct kafka_in *in;
 	bool is_started;
 	bool is_changed;
@@ -22,13 +23,14 @@ struct erasures {
 	struct buffer made;     /* struct erased *: the last one is current, the others may still be read */
 };
 
-struct erasures *erasures_create(const struct config *config, const struct kafka_connection *connection,
-				 struct kafka_error *error)
+struct erasures *erasures_create(const struct config *config, uint32_t identity_print,
+				 const struct kafka_connection *connection, struct kafka_error *error)
 {
 	static const int32_t partition = 0;
 	struct erasures *erasures = calloc(1, sizeof(*erasures));
 	CHECK(erasures);
 	erasures->topic = config->kafka.outputs.erased;
+	erasures->identity_print = identity_print;
 	erasures->in = kafka_in_create(&(struct kafka_in_options){
 		.connection = *connection,
 		.name = "erasures",
@@ -65,6 +67,11 @@ void erasure_key(struct key128 key, char text[ERASURE_KEY_LEN + 1])
 	snprintf(text, ERASURE_KEY_LEN + 1, "%016" PRIx64 "%016" PRIx64, key.high, key.low);
 }
 
+void erasure_value(int64_t until_ms, uint32_t identity_print, char text[ERASURE_VALUE_MAX])
+{
+	snprintf(text, ERASURE_VALUE_MAX, "%" PRId64 " %08" PRIx32, until_ms, identity_print);
+}
+
 static bool parse_key(struct slice text, struct key128 *key)
 {
 	char digits[ERASURE_KEY_LEN + 1] = "";
@@ -74,6 +81,22 @@ static bool parse_key(struct slice text, struct key128 *key)
 	memcpy(digits, text.data, ERASURE_KEY_LEN);
 	return sscanf(digits, "%16" SCNx64 "%16" SCNx64 "%n", &key->high, &key->low, &end) == 2 &&
 	       end == ERASURE_KEY_LEN;
+}
+
+/* The print may be missing: it was not written always. */
+static bool parse_value(struct slice text, int64_t *until_ms, uint32_t *print)
+{
+	char digits[ERASURE_VALUE_MAX] = "";
+	int end = 0;
+	const char *space = memchr(text.data, ' ', text.len);
+	if (!space)
+		return decimal_parse_count(text, until_ms);
+	size_t len = (size_t)(text.data + text.len - space);
+	if (len != sizeof(" 01234567") - 1 ||
+	    !decimal_parse_count((struct slice){text.data, (size_t)(space - text.data)}, until_ms))
+		return false;
+	memcpy(digits, space + 1, len - 1);
+	return sscanf(digits, "%8" SCNx32 "%n", print, &end) == 1 && end == 8;
 }
 
 static void put(struct erasures *erasures, struct erased_person person)
@@ -93,10 +116,14 @@ static void take_record(void *ctx, const struct kafka_record *record)
 {
 	struct erasures *erasures = ctx;
 	struct erased_person person = {.until_ms = TIME_NONE};
+	uint32_t print = erasures->identity_print;
 	bool is_ours = parse_key(record->key, &person.key) &&
-		       (!record->value.data || decimal_parse_count(record->value, &person.until_ms));
-	if (is_ours)
+		       (!record->value.data || parse_value(record->value, &person.until_ms, &print));
+	if (is_ours && print == erasures->identity_print)
 		put(erasures, person);
+	else if (is_ours)
+		log_error("nobody is erased: `ladderd erase` ran with another identity.key_file than this",
+			  "topic=%s offset=%" PRId64, erasures->topic, record->offset);
 	else
 		log_error("a record of the erased people is not ours and is left out",
 			  "topic=%s offset=%" PRId64, erasures->topic, record->offset);

@@ -2,7 +2,8 @@
  * Promise P6.
  *
  *   key     32 hexadecimal digits: the keyed hash of a user or a click id (identity.h); no raw id
- *   value   the time in milliseconds up to which the person's events are left out; null: not any more
+ *   value   the time in milliseconds up to which the person's events are left out, a space, and 8 hexadecimal
+ *           digits: the print of the identity key; null: not any more
  *
  * In Kafka, so that a state that is lost and read again does not bring anybody back. Every instance reads the
  * topic before anything else, and then follows it.
@@ -17,8 +18,9 @@
 
 struct erasures;
 
-/* Talks to nobody yet. NULL with the error told: settings. */
-must_check struct erasures *erasures_create(const struct config *config,
+/* Talks to nobody yet. A record under a key of another print is of nobody here: it is logged as an error.
+ * NULL with the error told: settings. */
+must_check struct erasures *erasures_create(const struct config *config, uint32_t identity_print,
 					    const struct kafka_connection *connection,
 					    struct kafka_error *error);
 void erasures_destroy(struct erasures *erasures); /* NULL is fine */
@@ -31,7 +33,8 @@ must_check bool erasures_poll(struct erasures *erasures, struct kafka_error *err
 const struct erased *erasures_current(const struct erasures *erasures);
 
 /* A record of the topic. */
-enum { ERASURE_KEY_LEN = 32 };
+enum { ERASURE_KEY_LEN = 32, ERASURE_VALUE_MAX = 32 };
 void erasure_key(struct key128 key, char text[ERASURE_KEY_LEN + 1]);
+void erasure_value(int64_t until_ms, uint32_t identity_print, char text[ERASURE_VALUE_MAX]);
 
 #endif

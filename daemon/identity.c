@@ -90,11 +90,14 @@ static void identity_derive(struct identity *identity, const unsigned char *key)
 {
 	static const char person_label[] = "ladderd: hash of a person, 1";
 	static const char seal_label[] = "ladderd: seal of a page, 1";
-	unsigned char person[KEY_LEN];
-	derive(key, person_label, sizeof person_label - 1, person);
-	memcpy(identity->person_key, person, sizeof identity->person_key);
+	static const char print_label[] = "ladderd: print of the key, 1";
+	unsigned char derived[KEY_LEN];
+	derive(key, person_label, sizeof person_label - 1, derived);
+	memcpy(identity->person_key, derived, sizeof identity->person_key);
+	derive(key, print_label, sizeof print_label - 1, derived);
+	memcpy(&identity->print, derived, sizeof identity->print);
 	derive(key, seal_label, sizeof seal_label - 1, identity->seal_key);
-	OPENSSL_cleanse(person, sizeof person);
+	OPENSSL_cleanse(derived, sizeof derived);
 }
 
 /* An access list of the service manager's shows as rights of the group. */
@@ -182,22 +185,23 @@ static int key_create(const char *path, struct failure failure)
 	return code;
 }
 
+static int key_open(const char *path)
+{
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 int identity_load(const char *name, struct identity *identity, char *error, size_t error_size)
 {
 	struct failure failure = {error, error_size};
 	struct secret_path where = secret_find(name);
 	const char *path = where.text;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT && where.is_credential)
-		return identity_fail(failure, EX_CONFIG,
-				     "identity.key_file: there is no credential %s: name its file by "
-				     "LoadCredential= in the unit", path);
-	if (fd < 0 && errno == ENOENT) {
-		int code = key_create(path, failure);
-		if (code)
-			return code;
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	}
+	int fd = key_open(path);
+	if (fd < 0 && errno == ENOENT)
+		return identity_fail(failure, EX_CONFIG, where.is_credential
+				     ? "identity.key_file: there is no credential %s: name its file by "
+				       "LoadCredential= in the unit"
+				     : "identity.key_file: %s is not here: copy it from where ladderd runs; "
+				       "what is stored is known only under that key", path);
 	if (fd < 0)
 		return identity_fail_errno(failure, "open", path);
 	unsigned char key[KEY_LEN];
@@ -207,6 +211,17 @@ int identity_load(const char *name, struct identity *identity, char *error, size
 		identity_derive(identity, key);
 	OPENSSL_cleanse(key, sizeof key);
 	return code;
+}
+
+int identity_load_or_create(const char *name, struct identity *identity, char *error, size_t error_size)
+{
+	struct secret_path where = secret_find(name);
+	if (!where.is_credential && access(where.text, F_OK) < 0 && errno == ENOENT) {
+		int code = key_create(where.text, (struct failure){error, error_size});
+		if (code)
+			return code;
+	}
+	return identity_load(name, identity, error, error_size);
 }
 
 static void cipher_open(struct seal_cipher *cipher, const unsigned char *seal_key, const void *salt,

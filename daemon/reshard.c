@@ -1,10 +1,8 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/commands.h"
 #include "daemon/connections.h"
@@ -12,7 +10,6 @@
 #include "daemon/load_config.h"
 #include "daemon/reshard_keys.h"
 #include "daemon/reshard_state.h"
-#include "daemon/secret.h"
 #include "daemon/shuffle.h"
 
 enum { ASK_MS = 10000, WHY_BYTES = 768 };
@@ -81,10 +78,6 @@ static bool open_all(struct reshard *reshard)
 {
 	const struct config *config = reshard->config;
 	struct kafka_error error;
-	struct secret_path key_file = secret_find(config->identity.key_file);
-	if (access(key_file.text, F_OK) != 0)
-		return refuse(reshard, EXIT_CONFIG, "identity.key_file: %s: %s: the state can be read only "
-			      "with the key that it was written with", key_file.text, strerror(errno));
 	int code = identity_load(config->identity.key_file, &reshard->identity, reshard->why,
 				 sizeof(reshard->why));
 	if (code == EXIT_DONE)

@@ -481,7 +481,7 @@ static bool create_clients(struct run *run, struct kafka_error *error)
 	}, error);
 	if (!run->group)
 		return false;
-	run->erasures = erasures_create(run->config, &run->connections.kafka, error);
+	run->erasures = erasures_create(run->config, run->identity.print, &run->connections.kafka, error);
 	if (!run->erasures)
 		return false;
 	run->publisher = publisher_create(&(struct publisher_options){
@@ -550,7 +550,8 @@ static int run_all(struct run *run)
 static int run_connected(struct run *run)
 {
 	char error[512];
-	int code = identity_load(run->config->identity.key_file, &run->identity, error, sizeof(error));
+	int code = identity_load_or_create(run->config->identity.key_file, &run->identity, error,
+					   sizeof(error));
 	if (code != 0) {
 		log_error("the identity key cannot be used", "why=%s", log_quoted(error).text);
 		return code;

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from broker import Broker, Redis, run, wait_until
 from daemon_case import (INPUTS, LADDERD, PARTITIONS, Daemon, create_inputs, generate, replay, settings,
-stop_within,
-                         wait_for_rows, write_config, write_events)
+                         stop_within, wait_for_rows, write_config, write_events)
 
 FEED = ["--seed", 3, "--events", 20_000, "--ads", 6, "--span", "14d"]
 START_MS = 1_773_489_600_000  # near the end of the feed, so that nothing is late
@@ -26,9 +25,8 @@ def person(count):
     for number in range(count):
         yield {"type": "message", "id": f"vm{number}", "ts": START_MS + (number + 1) * 60_000, "user": USER,
                "click_id": "vk", "direction": "in", "words": 3, "account": "act_1"}
-    yield {"type": "outcome", "id": "vo", "ts": START_MS + (count + 1) * 60_000, "user": USER, "stage":
-    "customer",
-           "value": "10", "account": "act_1"}
+    yield {"type": "outcome", "id": "vo", "ts": START_MS + (count + 1) * 60_000, "user": USER,
+           "stage": "customer", "value": "10", "account": "act_1"}
 
 
 def people(daemon):
@@ -45,10 +43,21 @@ def chunks(redis):
 
 def erase(config, *arguments, code=0, **options):
     done = subprocess.run([LADDERD, "erase", "-c", config, *arguments], capture_output=True, text=True,
-    timeout=60,
-                          **options)
+                          timeout=60, **options)
     assert done.returncode == code, f"exit code {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr
+
+
+def check_other_key(folder, daemon, config):
+    """Whoever has not the key that the instances have erases nobody: neither says that it did."""
+    other_key = {"key_file": str(folder / "other.key")}
+    other = write_config(folder, {**config, "identity": other_key}, "other.yaml")
+    assert "other.key is not here" in erase(other, "--user", USER, code=78)
+    assert not (folder / "other.key").exists()
+    (folder / "other.key").write_text("5a" * 32 + "\n")
+    (folder / "other.key").chmod(0o600)
+    erase(other, "--user", USER)
+    daemon.wait_said("nobody is erased: `ladderd erase` ran with another identity.key_file", 10)
 
 
 def check_forgotten(broker, redis, config, want):
@@ -56,7 +65,7 @@ def check_forgotten(broker, redis, config, want):
     with Daemon(config) as daemon:
         before, stored = people(daemon), chunks(redis)
         wait_for_rows(broker, want, 60, daemon)
-        print(erase(config, "--user", "-", input=USER + "\n").strip(), flush=True)
+        print(erase(config, "--user", "-", input=USER + "\r\n").strip(), flush=True)
         daemon.wait_said("people are erased", 10)
         assert "count=2" in daemon.said(), daemon.said()
         task = int(re.search(r'"people are erased" task=(\d+)', daemon.said())[1])
@@ -78,12 +87,14 @@ def test():
         generate(*FEED, "--kafka", broker.address)
         own = write_events(folder / "own", person(20))
         broker.produce(INPUTS[1], own, "--key", USER)
-        config = write_config(folder, settings(folder, broker, redis))
+        values = settings(folder, broker, redis)
+        config = write_config(folder, values)
         want, _ = replay(config, folder / "events.ndjson", own)
         without, _ = replay(config, folder / "events.ndjson")
         assert want != without
         with Daemon(config) as daemon:
             wait_for_rows(broker, want, 60, daemon)
+            check_other_key(folder, daemon, values)
             stop_within(daemon, 10)
         check_forgotten(broker, redis, config, want)
 

@@ -41,15 +41,15 @@ static void test_created_private_and_stable(void **state)
 	struct identity first;
 	struct identity second;
 	struct stat status;
-	assert_int_equal(identity_load(path, &first, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &first, error, sizeof error), 0);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_int_equal(status.st_size, 65);
-	assert_int_equal(identity_load(path, &second, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &second, error, sizeof error), 0);
 	assert_memory_equal(&first, &second, sizeof first);
 	assert_memory_not_equal(first.person_key, first.seal_key, sizeof first.person_key);
 	unlink(path);
-	assert_int_equal(identity_load(path, &second, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &second, error, sizeof error), 0);
 	assert_memory_not_equal(&first, &second, sizeof first);
 }
 
@@ -64,7 +64,7 @@ static void test_known_answer(void **state)
 	};
 	struct identity identity;
 	write_key(text, sizeof text - 1, 0600);
-	assert_int_equal(identity_load(path, &identity, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &identity, error, sizeof error), 0);
 	assert_memory_equal(identity.person_key, person, sizeof person);
 }
 
@@ -73,15 +73,15 @@ static void test_refuses_what_others_may_read(void **state)
 	(void)state;
 	static const mode_t modes[] = {0640, 0604, 0620, 0602, 0610, 0666};
 	struct identity identity;
-	assert_int_equal(identity_load(path, &identity, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &identity, error, sizeof error), 0);
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		assert_int_equal(chmod(path, modes[i]), 0);
-		assert_int_equal(identity_load(path, &identity, error, sizeof error), 77);
+		assert_int_equal(identity_load_or_create(path, &identity, error, sizeof error), 77);
 		assert_non_null(strstr(error, path));
 		assert_non_null(strstr(error, "chmod 600"));
 	}
 	assert_int_equal(chmod(path, 0400), 0);
-	assert_int_equal(identity_load(path, &identity, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &identity, error, sizeof error), 0);
 }
 
 static void test_refuses_malformed_content(void **state)
@@ -98,19 +98,33 @@ static void test_refuses_malformed_content(void **state)
 	struct identity identity;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		write_key(texts[i], strlen(texts[i]), 0600);
-		assert_int_equal(identity_load(path, &identity, error, sizeof error), 78);
+		assert_int_equal(identity_load_or_create(path, &identity, error, sizeof error), 78);
 		assert_non_null(strstr(error, path));
 		assert_null(strstr(error, "0001"));
 	}
+}
+
+/* Whoever only looks something up makes no key: nothing would be known under it. */
+static void test_looking_up_makes_none(void **state)
+{
+	(void)state;
+	struct identity made, found;
+	unlink(path);
+	assert_int_equal(identity_load(path, &found, error, sizeof error), 78);
+	assert_non_null(strstr(error, path));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(identity_load_or_create(path, &made, error, sizeof error), 0);
+	assert_int_equal(identity_load(path, &found, error, sizeof error), 0);
+	assert_memory_equal(&made, &found, sizeof made);
 }
 
 static void test_names_a_missing_directory(void **state)
 {
 	(void)state;
 	struct identity identity;
-	assert_int_equal(identity_load("/nowhere/at/all/key", &identity, error, sizeof error), 1);
+	assert_int_equal(identity_load_or_create("/nowhere/at/all/key", &identity, error, sizeof error), 1);
 	assert_non_null(strstr(error, "/nowhere/at/all/key"));
-	assert_int_equal(identity_load(directory, &identity, error, sizeof error), 78);
+	assert_int_equal(identity_load_or_create(directory, &identity, error, sizeof error), 78);
 }
 
 /* What the service manager hands over is for us alone, whatever its group's bits say, and is never made. */
@@ -121,16 +135,16 @@ static void test_credential(void **state)
 	struct identity known, identity;
 	const char *name = strrchr(path, '/') + 1;
 	write_key(text, strlen(text), 0600);
-	assert_int_equal(identity_load(path, &known, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &known, error, sizeof error), 0);
 	setenv("CREDENTIALS_DIRECTORY", directory, 1);
 	write_key(text, strlen(text), 0440);
-	assert_int_equal(identity_load(path, &identity, error, sizeof error), 77);
-	assert_int_equal(identity_load(name, &identity, error, sizeof error), 0);
+	assert_int_equal(identity_load_or_create(path, &identity, error, sizeof error), 77);
+	assert_int_equal(identity_load_or_create(name, &identity, error, sizeof error), 0);
 	assert_memory_equal(&known, &identity, sizeof known);
 	write_key(text, strlen(text), 0444);
-	assert_int_equal(identity_load(name, &identity, error, sizeof error), 77);
+	assert_int_equal(identity_load_or_create(name, &identity, error, sizeof error), 77);
 	unlink(path);
-	assert_int_equal(identity_load(name, &identity, error, sizeof error), 78);
+	assert_int_equal(identity_load_or_create(name, &identity, error, sizeof error), 78);
 	assert_non_null(strstr(error, "LoadCredential="));
 	assert_int_equal(access(path, F_OK), -1);
 	unsetenv("CREDENTIALS_DIRECTORY");
@@ -158,7 +172,7 @@ static void test_race_of_processes_has_one_key(void **state)
 		for (int i = 0; i < PROCESSES; i++) {
 			if (fork() == 0) {
 				struct identity identity;
-				if (identity_load(path, &identity, error, sizeof error) != 0 ||
+				if (identity_load_or_create(path, &identity, error, sizeof error) != 0 ||
 				    write(ends[1], &identity, sizeof identity) < 0)
 					_exit(1);
 				_exit(0);
@@ -251,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup(test_known_answer, setup),
 		cmocka_unit_test_setup(test_refuses_what_others_may_read, setup),
 		cmocka_unit_test_setup(test_refuses_malformed_content, setup),
+		cmocka_unit_test_setup(test_looking_up_makes_none, setup),
 		cmocka_unit_test_setup(test_names_a_missing_directory, setup),
 		cmocka_unit_test_setup(test_credential, setup),
 		cmocka_unit_test_setup(test_race_of_processes_has_one_key, setup),

@@ -512,7 +512,10 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-	static const struct identity identity = {"0123456789abcde", "0123456789abcdef0123456789abcde"};
+	static const struct identity identity = {
+		.person_key = "0123456789abcde",
+		.seal_key = "0123456789abcdef0123456789abcde",
+	};
 	struct arguments arguments;
 	struct config_problems problems = {.file = "simulated"};
 	if (!read_arguments(argc, argv, &arguments)) {
