@@ -67,10 +67,7 @@ static const char help[] =
 static int say_kafka_error(const struct kafka_error *error)
 {
 	fprintf(stderr, "ladderd audit: %s\n", error->text);
-	return audit_is_interrupted()                ? EXIT_FAILED
-	       : error->fault == KAFKA_FAULT_CONFIG ? EXIT_CONFIG
-	       : error->fault == KAFKA_FAULT_DENIED ? EXIT_NO_PERMISSION
-						    : EXIT_UNAVAILABLE;
+	return audit_is_interrupted() ? EXIT_FAILED : command_code_of(error, EXIT_UNAVAILABLE);
 }
 
 /* One line of a finding, as long as there is room for it. */

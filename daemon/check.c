@@ -81,13 +81,8 @@ static void print_valid(const struct config *config, const char *path)
 
 static void report_kafka(struct check *check, const struct kafka_error *error)
 {
-	static const int codes[] = {
-		[KAFKA_FAULT_NONE] = EXIT_FAILED,
-		[KAFKA_FAULT_RETRY] = EXIT_UNAVAILABLE,
-		[KAFKA_FAULT_DENIED] = EXIT_NO_PERMISSION,
-		[KAFKA_FAULT_CONFIG] = EXIT_CONFIG,
-	};
-	check_report_error(&check->report, codes[error->fault], "kafka: %s", error->text);
+	check_report_error(&check->report, command_code_of(error, EXIT_UNAVAILABLE), "kafka: %s",
+			   error->text);
 }
 
 /* False: the brokers do not answer, so asking on is of no use. */

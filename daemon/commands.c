@@ -15,6 +15,13 @@ int command_usage(const char *command, const char *format, ...)
 	return EXIT_USAGE;
 }
 
+int command_code_of(const struct kafka_error *error, enum exit_code passing)
+{
+	return error->fault == KAFKA_FAULT_DENIED   ? EXIT_NO_PERMISSION
+	       : error->fault == KAFKA_FAULT_CONFIG ? EXIT_CONFIG
+						    : passing;
+}
+
 bool command_take_config(const char *command, const char *help, int argc, char **argv, const char **path,
 			 int *exit_code)
 {

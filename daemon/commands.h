@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "daemon/kafka_connection.h"
+
 /* The exit codes of spec section 9, by their names in sysexits.h. */
 enum exit_code {
 	EXIT_DONE = 0,
@@ -23,6 +25,9 @@ enum exit_code {
 
 /* "ladderd replay: unknown option --evnts; see ladderd replay --help" on stderr; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int command_usage(const char *command, const char *format, ...);
+
+/* What a command ends with where Kafka fails it; `passing` where it may be as it should be later. */
+int command_code_of(const struct kafka_error *error, enum exit_code passing);
 
 /* Of a command that takes -c FILE and nothing else: the file. False: it ends with *exit_code. */
 bool command_take_config(const char *command, const char *help, int argc, char **argv, const char **path,

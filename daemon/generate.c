@@ -67,12 +67,6 @@ static bool sink_put(struct sink *sink, const struct generated *generated)
 	return true;
 }
 
-static int exit_code_of(enum kafka_fault fault)
-{
-	return fault == KAFKA_FAULT_DENIED ? EXIT_NO_PERMISSION :
-	       fault == KAFKA_FAULT_CONFIG ? EXIT_CONFIG : EXIT_UNAVAILABLE;
-}
-
 static int sink_open_kafka(struct sink *sink, const struct generate_options *options)
 {
 	struct kafka_error error;
@@ -81,7 +75,7 @@ static int sink_open_kafka(struct sink *sink, const struct generate_options *opt
 	if (sink->kafka)
 		return EXIT_DONE;
 	fprintf(stderr, "ladderd generate: %s\n", error.text);
-	return exit_code_of(error.fault);
+	return command_code_of(&error, EXIT_UNAVAILABLE);
 }
 
 static int sink_open(struct sink *sink, const struct generate_options *options)

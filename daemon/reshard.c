@@ -66,10 +66,7 @@ static bool refuse(struct reshard *reshard, int exit_code, const char *format, .
 
 static bool refuse_kafka(struct reshard *reshard, const struct kafka_error *error)
 {
-	static const int codes[] = {[KAFKA_FAULT_NONE] = EXIT_FAILED, [KAFKA_FAULT_RETRY] = EXIT_TEMPORARY,
-				    [KAFKA_FAULT_DENIED] = EXIT_NO_PERMISSION,
-				    [KAFKA_FAULT_CONFIG] = EXIT_CONFIG};
-	return refuse(reshard, codes[error->fault], "%s", error->text);
+	return refuse(reshard, command_code_of(error, EXIT_TEMPORARY), "%s", error->text);
 }
 
 /* ---- What is there ---- */

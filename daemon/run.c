@@ -70,20 +70,6 @@ void run_request_stop(void)
 	atomic_store(&is_stop_requested, true);
 }
 
-static int code_of(const struct kafka_error *error)
-{
-	switch (error->fault) {
-	case KAFKA_FAULT_DENIED:
-		return EXIT_NO_PERMISSION;
-	case KAFKA_FAULT_CONFIG:
-		return EXIT_CONFIG;
-	case KAFKA_FAULT_NONE:
-	case KAFKA_FAULT_RETRY:
-		break;
-	}
-	return EXIT_TEMPORARY;
-}
-
 static void pause_ms(int64_t time_ms)
 {
 	struct timespec pause = {time_ms / 1000, time_ms % 1000 * 1000000};
@@ -163,7 +149,7 @@ static int ask_kafka(struct run *run)
 	struct kafka_admin *admin = kafka_admin_create(&run->connections.kafka, &error);
 	if (!admin) {
 		log_error("kafka cannot be used", "why=%s", log_quoted(error.text).text);
-		return code_of(&error);
+		return command_code_of(&error, EXIT_TEMPORARY);
 	}
 	int code = EXIT_DONE;
 	while (!atomic_load(&is_stop_requested)) {
@@ -173,7 +159,7 @@ static int ask_kafka(struct run *run)
 		log_event(error.fault == KAFKA_FAULT_RETRY ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
 			  "kafka is not ready for us", "why=%s", log_quoted(error.text).text);
 		if (error.fault != KAFKA_FAULT_RETRY) {
-			code = code_of(&error);
+			code = command_code_of(&error, EXIT_TEMPORARY);
 			break;
 		}
 		say_start(run, "Kafka");
@@ -413,14 +399,14 @@ static void wait_for_end(struct run *run)
 			reload(run);
 		if (!erasures_poll(run->erasures, &error)) {
 			log_error("who is erased cannot be read", "why=%s", log_quoted(error.text).text);
-			fail(run, code_of(&error));
+			fail(run, command_code_of(&error, EXIT_TEMPORARY));
 		}
 		atomic_store_explicit(&run->shared.erased, erasures_current(run->erasures),
 				      memory_order_release);
 		if (!kafka_group_poll(run->group, WATCH_MS, &error)) {
 			log_error("this instance cannot be a member of its group",
 				  "why=%s", log_quoted(error.text).text);
-			fail(run, code_of(&error));
+			fail(run, command_code_of(&error, EXIT_TEMPORARY));
 		}
 	}
 	service_stopping(END_MS);
@@ -508,7 +494,7 @@ static int run_clients(struct run *run)
 	struct kafka_error error;
 	if (!create_clients(run, &error)) {
 		log_error("kafka cannot be used", "why=%s", log_quoted(error.text).text);
-		return code_of(&error);
+		return command_code_of(&error, EXIT_TEMPORARY);
 	}
 	publisher_start(run->publisher);
 	run->desk = desk_create(run->worker_count);

@@ -50,7 +50,7 @@ class Case:
             assert FENCED not in self.daemon.said(), self.daemon.said()
             if number % 50 == 49:
                 print(f"{number + 1} of {KILLS} kills, {people[-1]} people found", flush=True)
-        print(f"{KILLS} kills, people found: {people}", flush=True)
+        print(f"{KILLS} kills, people found: {people[0]} at first, {people[-1]} at last", flush=True)
         assert people[-1] > people[0], people
 
     def restart_redis(self):
