@@ -131,7 +131,9 @@ static void check_output(struct check *check, struct kafka_admin *admin, const s
 	int partitions;
 	const char *topic = output->topic;
 	bool is_there = kafka_admin_check_inputs(admin, &topic, 1, ASK_TIMEOUT_MS, &partitions, &error);
-	if (is_there)
+	if (is_there && !kafka_admin_check_count(output, partitions, &error))
+		report_kafka(check, &error);
+	else if (is_there)
 		check_report_ok(&check->report, "kafka: output %s: %d partition%s", topic, partitions,
 				plural((size_t)partitions));
 	if (is_there && !kafka_admin_check_policy(admin, output, text, sizeof text))

@@ -59,8 +59,8 @@ static bool send_id(struct erase *erase, struct slice id, bool is_click)
 	const unsigned char *identity_key = erase->identity.person_key;
 	erasure_key(is_click ? join_key_of_click(identity_key, id) : join_key_of_user(identity_key, id), key);
 	erasure_value(erase->until_ms, erase->identity.print, value);
-	while (kafka_out_send(erase->out, 0, slice_from(key), slice_from(value), NULL, 0, NULL) !=
-	       KAFKA_SENT)
+	while (kafka_out_send_to(erase->out, 0, ERASURE_PARTITION, slice_from(key), slice_from(value),
+				 NULL) != KAFKA_SENT)
 		kafka_out_poll(erase->out, 100);
 	erase->sent_count++;
 	return true;

@@ -26,7 +26,7 @@ struct erasures {
 struct erasures *erasures_create(const struct config *config, uint32_t identity_print,
 				 const struct kafka_connection *connection, struct kafka_error *error)
 {
-	static const int32_t partition = 0;
+	static const int32_t partition = ERASURE_PARTITION;
 	struct erasures *erasures = calloc(1, sizeof(*erasures));
 	CHECK(erasures);
 	erasures->topic = config->kafka.outputs.erased;

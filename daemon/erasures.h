@@ -1,5 +1,5 @@
-/* Erasures: the people that `ladderd erase` has asked to forget, as they stand in a compacted topic.
- * Promise P6.
+/* Erasures: the people that `ladderd erase` has asked to forget, as they stand in a compacted topic, in its
+ * partition 0, however many it has. Promise P6.
  *
  *   key     32 hexadecimal digits: the keyed hash of a user or a click id (identity.h); no raw id
  *   value   the time in milliseconds up to which the person's events are left out, a space, and 8 hexadecimal
@@ -33,7 +33,7 @@ must_check bool erasures_poll(struct erasures *erasures, struct kafka_error *err
 const struct erased *erasures_current(const struct erasures *erasures);
 
 /* A record of the topic. */
-enum { ERASURE_KEY_LEN = 32, ERASURE_VALUE_MAX = 32 };
+enum { ERASURE_PARTITION = 0, ERASURE_KEY_LEN = 32, ERASURE_VALUE_MAX = 32 };
 void erasure_key(struct key128 key, char text[ERASURE_KEY_LEN + 1]);
 void erasure_value(int64_t until_ms, uint32_t identity_print, char text[ERASURE_VALUE_MAX]);
 

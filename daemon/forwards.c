@@ -133,7 +133,7 @@ void forwards_put(struct forwards *forwards, size_t worker, const struct forward
 static bool send(struct forwards *forwards, struct parcel *parcel)
 {
 	CRASH_POINT(forward_made);
-	enum kafka_sent sent = kafka_out_send_to(forwards->out, 0, (int32_t)parcel->task,
+	enum kafka_sent sent = kafka_out_send_to(forwards->out, 0, (int32_t)parcel->task, (struct slice){0},
 						 (struct slice){parcel->bytes, parcel->len}, parcel);
 	if (sent == KAFKA_SENT_TOO_LARGE) {
 		log_error("what goes to another task cannot be sent", "bytes=%zu hint=%s", parcel->len,

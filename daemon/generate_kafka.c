@@ -42,7 +42,7 @@ static bool create_topics(const struct kafka_connection *connection, const char 
 			is_known |= strcmp(topics[i], topics[j]) == 0;
 		if (!is_known)
 			outputs[output_count++] = (struct kafka_output){topics[i], false, partition_count,
-									KAFKA_ADMIN_DEFAULT, 0};
+									KAFKA_ADMIN_DEFAULT, 0, 0};
 	}
 	struct kafka_admin *admin = kafka_admin_create(connection, error);
 	if (!admin)

@@ -296,6 +296,17 @@ bool kafka_admin_check_policy(struct kafka_admin *admin, const struct kafka_outp
 	return is_right;
 }
 
+bool kafka_admin_check_count(const struct kafka_output *output, int partition_count,
+			     struct kafka_error *error)
+{
+	if (partition_count >= output->least_partitions)
+		return true;
+	kafka_error_set(error, KAFKA_FAULT_CONFIG, "%s: has %d partition%s and needs %d: give it more, or "
+			"remove it, and `ladderd run` creates it", output->topic, partition_count,
+			partition_count == 1 ? "" : "s", output->least_partitions);
+	return false;
+}
+
 bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,
 				size_t output_count, int timeout_ms, struct kafka_error *error)
 {
@@ -313,6 +324,8 @@ bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_ou
 		}
 		if (!topic_code) {
 			char text[384];
+			if (!kafka_admin_check_count(&outputs[i], partition_count, error))
+				return false;
 			if (!kafka_admin_check_policy(admin, &outputs[i], text, sizeof text))
 				log_warn("an output topic is not as it should be", "why=%s",
 					 log_quoted(text).text);

@@ -20,6 +20,7 @@ struct kafka_output {
 	int partition_count;    /* when it is created; KAFKA_ADMIN_DEFAULT: as the brokers do it */
 	int replication_factor; /* the same */
 	int64_t retention_ms;   /* when it is created; 0: as the brokers do it */
+	int least_partitions;   /* fewer are refused; 0: any number will do */
 };
 
 struct kafka_admin;
@@ -43,8 +44,12 @@ must_check bool kafka_admin_count_partitions(struct kafka_admin *admin, const ch
 must_check bool kafka_admin_check_policy(struct kafka_admin *admin, const struct kafka_output *output,
 					 char *text, size_t text_size);
 
+/* False with the error told: the topic has fewer partitions than it needs. */
+must_check bool kafka_admin_check_count(const struct kafka_output *output, int partition_count,
+					struct kafka_error *error);
+
 /* Creates the outputs that are absent. One that is there and has another cleanup policy is logged as a
- * warning and left alone. */
+ * warning and left alone; one that has too few partitions is an error. */
 must_check bool kafka_admin_ensure_outputs(struct kafka_admin *admin, const struct kafka_output *outputs,
 					   size_t output_count, int timeout_ms, struct kafka_error *error);
 

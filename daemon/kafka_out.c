@@ -207,14 +207,14 @@ enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice
 	return kafka_out_settle(out, to, code);
 }
 
-enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice value,
-				  void *token)
+enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice key,
+				  struct slice value, void *token)
 {
 	CHECK(topic < out->topic_count);
 	struct kafka_out_topic *to = &out->topics[topic];
 	rd_kafka_resp_err_t code = rd_kafka_producev(
 		out->client.handle, RD_KAFKA_V_RKT(to->handle), RD_KAFKA_V_PARTITION(partition),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data, key.len),
 		RD_KAFKA_V_VALUE((void *)value.data, value.len), RD_KAFKA_V_OPAQUE(token), RD_KAFKA_V_END);
 	return kafka_out_settle(out, to, code);
 }

@@ -80,9 +80,9 @@ must_check enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, s
 					  struct slice value, const struct kafka_header *headers,
 					  size_t header_count, void *token);
 
-/* The same into one partition, without key or headers. */
+/* The same into one partition, without headers. The data of a missing key is NULL. */
 must_check enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition,
-					     struct slice value, void *token);
+					     struct slice key, struct slice value, void *token);
 
 /* Reports what has been delivered or refused; waits for at most wait_ms for something. Where the
  * producer's session with the brokers cannot go on, it is opened anew, and what was under way is reported

@@ -40,7 +40,8 @@ void far_destroy(struct publisher *publisher)
 /* False: no room now. */
 static bool send_value(struct publisher *publisher, struct slice value, int32_t partition)
 {
-	enum kafka_sent sent = kafka_out_send_to(publisher->out, TOPIC_EXCHANGE, partition, value, NULL);
+	enum kafka_sent sent = kafka_out_send_to(publisher->out, TOPIC_EXCHANGE, partition, (struct slice){0},
+						 value, NULL);
 	if (sent == KAFKA_SENT_TOO_LARGE)
 		log_error("a record of the exchange is larger than the brokers take: raise its "
 			  "max.message.bytes", "bytes=%zu", value.len);

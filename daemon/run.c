@@ -103,7 +103,7 @@ static bool check_inputs(struct run *run, struct kafka_admin *admin, struct kafk
 static bool ensure_shuffle(struct run *run, struct kafka_admin *admin, struct kafka_error *error)
 {
 	const struct kafka_output output = {run->config->kafka.outputs.shuffle, false, run->task_count,
-					    KAFKA_ADMIN_DEFAULT, 0};
+					    KAFKA_ADMIN_DEFAULT, 0, 0};
 	int partition_count;
 	if (!config_shuffle(run->config).is_on)
 		return true;

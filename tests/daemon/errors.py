@@ -57,6 +57,12 @@ def check_topics(case):
     create_topic(case.broker, "of.three", 3)
     said = refused(case.changed("uneven", kafka=case.inputs("ladder.clicks", "of.three")), CONFIG)
     assert "ladder.clicks has 4 partitions, of.three has 3" in said, said
+    create_topic(case.broker, "of.one", 1)
+    config = case.changed("narrow", kafka={"outputs": {"exchange": "of.one"}})
+    wanted = "of.one: has 1 partition and needs 2: give it more"
+    assert wanted in refused(config, CONFIG)
+    done = subprocess.run([LADDERD, "check", "-c", config, "--connect"], capture_output=True, text=True)
+    assert done.returncode == CONFIG and wanted in done.stdout + done.stderr, done
 
 
 def check_identity(case):

@@ -21,6 +21,7 @@ static struct kafka_out *out;
 static struct config *config;
 static struct kafka_connection connection;
 static struct kafka_error error;
+static const struct slice no_key;
 
 static struct {
 	struct exchange_head heads[HEARD_MAX];
@@ -94,7 +95,8 @@ static void say(const struct exchange *exchange, enum exchange_kind kind, int32_
 	};
 	struct buffer record = {0};
 	exchange_encode(exchange, &head, slice_from(notes), &record);
-	assert_int_equal(kafka_out_send_to(out, 0, partition, buffer_slice(&record), NULL), KAFKA_SENT);
+	assert_int_equal(kafka_out_send_to(out, 0, partition, no_key, buffer_slice(&record), NULL),
+			 KAFKA_SENT);
 	buffer_destroy(&record);
 	assert_int_equal(kafka_out_flush(out, WAIT_MS), 0);
 }
@@ -155,7 +157,7 @@ static void others_are_not_heard(void **state)
 	}
 	static const char *const bytes[] = {"", "x", "L\001", "{\"type\":\"click\"}"};
 	for (size_t i = 0; i < sizeof(bytes) / sizeof(*bytes); i++)
-		assert_int_equal(kafka_out_send_to(out, 0, EXCHANGE_DOWN, slice_from(bytes[i]), NULL),
+		assert_int_equal(kafka_out_send_to(out, 0, EXCHANGE_DOWN, no_key, slice_from(bytes[i]), NULL),
 				 KAFKA_SENT);
 	say(ours, EXCHANGE_BEAT, EXCHANGE_DOWN, "ours");
 	wait_heard(ours, 1);

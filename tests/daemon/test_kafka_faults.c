@@ -179,8 +179,8 @@ static void sender_send_due(struct sender *sender)
 		if (!sender->is_due[i])
 			continue;
 		snprintf(value, sizeof(value), "%d", i);
-		assert_int_equal(kafka_out_send_to(sender->out, 0, 0, slice_from(value), &sender->is_due[i]),
-				 KAFKA_SENT);
+		assert_int_equal(kafka_out_send_to(sender->out, 0, 0, (struct slice){0}, slice_from(value),
+						   &sender->is_due[i]), KAFKA_SENT);
 		sender->is_due[i] = false;
 		sender->under_way++;
 	}

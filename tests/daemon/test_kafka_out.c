@@ -416,8 +416,8 @@ static void outputs_that_cannot_be_created_are_named(void **state)
 	(void)state;
 	const struct kafka_connection connection = {.brokers = kafka_mock_brokers(mock)};
 	const struct kafka_output outputs[] = {
-		{topics[CURRENT], true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
-		{"ladder.history", true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0},
+		{topics[CURRENT], true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0, 0},
+		{"ladder.history", true, KAFKA_ADMIN_DEFAULT, KAFKA_ADMIN_DEFAULT, 0, 0},
 	};
 	struct kafka_admin *admin = kafka_admin_create(&connection, &error);
 	assert_non_null(admin);

@@ -369,10 +369,10 @@ enum kafka_sent kafka_out_send(struct kafka_out *out, size_t topic, struct slice
 	return send_to(out, topic, 0, key, value, token);
 }
 
-enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice value,
-				  void *token)
+enum kafka_sent kafka_out_send_to(struct kafka_out *out, size_t topic, int32_t partition, struct slice key,
+				  struct slice value, void *token)
 {
-	return send_to(out, topic, partition, (struct slice){NULL, 0}, value, token);
+	return send_to(out, topic, partition, key, value, token);
 }
 
 static void report(struct kafka_out *out, const struct sending *sending, bool is_delivered)
