@@ -1,7 +1,5 @@
 #include "core/decode/fields.h"
 
-#include <stdio.h>
-
 #include "core/base/check.h"
 
 #define FIELD(name, kind, types, required, member, sentence) \
@@ -16,17 +14,16 @@ const struct field_row field_rows[FIELD_COUNT] = {
 
 #undef FIELD
 
-static struct field_pattern pattern_of(struct slice name)
+struct field_pattern field_pattern_of(struct slice text, char next)
 {
-	struct field_pattern pattern = {.len = name.len + 3};
-	char text[FIELD_PATTERN_BYTES + 1] = {0};
-	char mask[FIELD_PATTERN_BYTES] = {0};
-	int len = snprintf(text, sizeof(text), "\"%s\":", name.data);
-	CHECK(len == (int)pattern.len);
-	CHECK(pattern.len <= FIELD_PATTERN_BYTES);
-	memset(mask, 0xFF, pattern.len);
-	memcpy(pattern.bytes, text, sizeof(pattern.bytes));
-	memcpy(pattern.mask, mask, sizeof(pattern.mask));
+	struct field_pattern pattern = {.len = text.len + 3};
+	char bytes[BLOCK_BYTES] = {'"'};
+	CHECK(text.len <= FIELD_PATTERN_TEXT_MAX);
+	memcpy(bytes + 1, text.data, text.len);
+	bytes[text.len + 1] = '"';
+	bytes[text.len + 2] = next;
+	memcpy(pattern.text.bytes, bytes, sizeof(bytes));
+	memset(pattern.text.mask, 0xFF, pattern.len);
 	return pattern;
 }
 
@@ -41,7 +38,7 @@ void fields_init(struct fields *fields)
 		unsigned slot = field_slot(row->name);
 		CHECK(fields->slots[slot] == FIELD_NONE);
 		fields->slots[slot] = (unsigned char)field;
-		fields->patterns[field] = pattern_of(row->name);
+		fields->patterns[field] = field_pattern_of(row->name, ':');
 		fields->of_kind[row->kind] |= field_bit(field);
 		for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++) {
 			fields->of_type[type] |= row->types >> type & 1 ? field_bit(field) : 0;

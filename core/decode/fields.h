@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "core/base/block.h"
 #include "core/model/event.h"
 
 enum field {
@@ -57,14 +58,13 @@ struct field_row {
 
 extern const struct field_row field_rows[FIELD_COUNT];
 
-/* `"name":` in two words, and which of their bytes count. */
+/* A text in quotes and what must follow: no more than a block. */
 struct field_pattern {
-	uint64_t bytes[2];
-	uint64_t mask[2];
+	struct block_pattern text;
 	size_t len;
 };
 
-enum { FIELD_PATTERN_BYTES = 16 };
+enum { FIELD_PATTERN_TEXT_MAX = BLOCK_BYTES - 3 };
 
 enum { FIELD_SLOT_COUNT = 64, FIELD_SLOT_FIRST = 22, FIELD_SLOT_LAST = 60 };
 
@@ -74,7 +74,7 @@ struct fields {
 	uint32_t of_type[EVENT_TYPE_COUNT];
 	uint32_t required[EVENT_TYPE_COUNT];
 	uint32_t of_kind[KIND_END];
-	struct field_pattern patterns[FIELD_COUNT];
+	struct field_pattern patterns[FIELD_COUNT]; /* of names, each with its colon */
 };
 
 /* Aborts if two fields of the table share a slot: FIELD_SLOT_FIRST and _LAST must then be others. */
@@ -85,14 +85,8 @@ static inline uint32_t field_bit(enum field field)
 	return UINT32_C(1) << field;
 }
 
-/* Whether the FIELD_PATTERN_BYTES at p begin with the quoted name and a colon. */
-static inline bool field_is_at(const struct field_pattern *pattern, const char *p)
-{
-	uint64_t bytes[2];
-	memcpy(bytes, p, sizeof(bytes));
-	return (((bytes[0] ^ pattern->bytes[0]) & pattern->mask[0]) |
-		((bytes[1] ^ pattern->bytes[1]) & pattern->mask[1])) == 0;
-}
+/* The text must be of at most FIELD_PATTERN_TEXT_MAX bytes. */
+struct field_pattern field_pattern_of(struct slice text, char next);
 
 /* The key must not be empty. No two names of the table share a slot. */
 static inline unsigned field_slot(struct slice key)

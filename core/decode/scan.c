@@ -242,7 +242,7 @@ static inline const char *scan_field_key(struct scanner *scanner, const char *p,
 {
 	enum field guess = scanner->follower[before];
 	const struct field_pattern *pattern = &scanner->fields->patterns[guess];
-	if (scanner->end - p >= FIELD_PATTERN_BYTES && field_is_at(pattern, p)) {
+	if (scanner->end - p >= BLOCK_BYTES && block_matches(block_load(p), &pattern->text)) {
 		*field = guess;
 		return scan_space(p + pattern->len, scanner->end);
 	}

@@ -1,5 +1,9 @@
 #include "core/decode/text.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "core/base/utf8.h"
 
 enum { BAD_UNIT = 0x10000 };

@@ -115,18 +115,22 @@ static void draft_add(struct draft *draft, const char *format, ...)
 }
 
 /* An event of the type, with all that any type requires, but its field `name` has this value. */
-static struct draft object_with(enum event_type type, const char *name, const char *value)
+static struct draft object_with(enum event_type type, const char *name, const char *value, bool is_type_first)
 {
 	static const char *const others[][2] = {
 		{"id", "1"}, {"ts", "1"}, {"user", "1"}, {"ad", "1"},
 		{"from", "1"}, {"to", "2"}, {"direction", "\"in\""}, {"stage", "\"lost\""},
 	};
 	struct draft object = {.len = 0};
-	draft_add(&object, "{\"%s\":%s", name, value);
+	bool has_type = strcmp(name, "type") == 0;
+	draft_add(&object, "{");
+	if (is_type_first && !has_type)
+		draft_add(&object, "\"type\":\"%s\",", event_type_name(type));
+	draft_add(&object, "\"%s\":%s", name, value);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (strcmp(others[i][0], name) != 0)
 			draft_add(&object, ",\"%s\":%s", others[i][0], others[i][1]);
-	if (strcmp(name, "type") != 0)
+	if (!is_type_first && !has_type)
 		draft_add(&object, ",\"type\":\"%s\"", event_type_name(type));
 	draft_add(&object, "}");
 	return object;
@@ -143,8 +147,10 @@ static void test_every_field_with_every_value(void **state)
 	for (size_t i = 0; i < EVENT_TYPE_COUNT * FIELD_COUNT * value_count; i++) {
 		const char *name = field_rows[i / value_count % FIELD_COUNT].name.data;
 		enum event_type type = i / value_count / FIELD_COUNT;
-		struct draft object = object_with(type, name, values[i % value_count]);
-		assert_same((struct slice){object.bytes, object.len});
+		for (int is_first = 0; is_first < 2; is_first++) {
+			struct draft object = object_with(type, name, values[i % value_count], is_first);
+			assert_same((struct slice){object.bytes, object.len});
+		}
 	}
 }
 
@@ -191,6 +197,24 @@ static void test_many_keys(void **state)
 	decoder_destroy(large);
 }
 
+/* Keys that are no fields, and more than can be known again; one of them twice is a fault. */
+static void test_other_keys(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 400; i++)
+		for (unsigned twin = 0; twin < 4; twin++) {
+			struct draft object = {.len = 0};
+			draft_add(&object, "{\"type\":\"open\",\"id\":1,\"ts\":1,\"user\":1");
+			for (unsigned j = 0; j < 4; j++)
+				draft_add(&object, ",\"%s%u\":%u", j % 2 ? "a_name_that_is_long_" : "k",
+					  i / 2 * 3 + j, j);
+			draft_add(&object, ",\"%s%u\":1}", twin % 2 ? "a_name_that_is_long_" : "k",
+				  i / 2 * 3 + twin + 4 * (i % 2));
+			assert_outcome((struct slice){object.bytes, object.len},
+				       i % 2 ? "open ts=1000 id=1 user=1" : "reject:json");
+		}
+}
+
 /* The largest double is written with 309 digits; from half a step above it on it is too large. */
 static void test_largest_integer(void **state)
 {
@@ -219,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_every_field_with_every_value),
 		cmocka_unit_test(test_record_limit),
 		cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_other_keys),
 		cmocka_unit_test(test_largest_integer),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
