@@ -33,10 +33,10 @@ static inline int64_t civil_to_days(int64_t year, unsigned month, unsigned day)
 {
 	int64_t march_year = year - (month < 3);
 	int64_t cycle = civil_floor(march_year, CIVIL_CYCLE_YEARS);
-	int64_t cycle_year = march_year - cycle * CIVIL_CYCLE_YEARS;
-	int64_t march_month = (month + 9) % 12;
-	int64_t year_day = (153 * march_month + 2) / 5 + day - 1;
-	int64_t cycle_day = cycle_year * 365 + cycle_year / 4 - cycle_year / 100 + year_day;
+	unsigned cycle_year = (unsigned)(march_year - cycle * CIVIL_CYCLE_YEARS);
+	unsigned march_month = month < 3 ? month + 9 : month - 3;
+	unsigned year_day = (153 * march_month + 2) / 5 + day - 1;
+	unsigned cycle_day = cycle_year * 365 + cycle_year / 4 - cycle_year / 100 + year_day;
 	return cycle * CIVIL_CYCLE_DAYS + cycle_day - CIVIL_EPOCH_DAYS;
 }
 

@@ -19,14 +19,10 @@ static bool is_digit(char c)
 }
 
 /* Clears *is_number where one is no digit. */
-static unsigned parse_digits(const char *p, unsigned count, bool *is_number)
+static unsigned parse_pair(const char *p, bool *is_number)
 {
-	unsigned value = 0;
-	for (unsigned i = 0; i < count; i++) {
-		*is_number = *is_number && is_digit(p[i]);
-		value = value * 10 + (unsigned char)(p[i] - '0');
-	}
-	return value;
+	*is_number = *is_number && is_digit(p[0]) && is_digit(p[1]);
+	return (unsigned char)(p[0] - '0') * 10u + (unsigned char)(p[1] - '0');
 }
 
 static bool parse_integer(struct slice text, int64_t *time_ms)
@@ -48,12 +44,29 @@ static bool parse_integer(struct slice text, int64_t *time_ms)
 	return *time_ms <= TIME_MAX_MS;
 }
 
+/* Eight bytes at once: digits where `form` has zeros, and else the same, of which `others` are the bits. The
+ * number of two digits then stands in the byte of the first. */
+static bool parse_form(const char *p, const char *form, uint64_t others, uint64_t *numbers)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	uint64_t digits = load_bytes(p, 8) ^ load_bytes(form, 8);
+	uint64_t sums = digits + ones * (0x80 - 10) + (others & ones * 9);
+	*numbers = digits * 10 + (digits >> 8);
+	return ((sums | digits) & ones * 0x80) == 0;
+}
+
+static unsigned byte_at(uint64_t numbers, unsigned place)
+{
+	return numbers >> 8 * place & 0xFF;
+}
+
 static bool parse_date(const char *p, int64_t *days)
 {
-	bool is_date = p[4] == '-' && p[7] == '-';
-	unsigned year = parse_digits(p, 4, &is_date);
-	unsigned month = parse_digits(p + 5, 2, &is_date);
-	unsigned day = parse_digits(p + 8, 2, &is_date);
+	uint64_t numbers;
+	bool is_date = parse_form(p, "0000-00-", UINT64_C(0xFF0000FF00000000), &numbers);
+	unsigned year = byte_at(numbers, 0) * 100 + byte_at(numbers, 2);
+	unsigned month = byte_at(numbers, 5);
+	unsigned day = parse_pair(p + 8, &is_date);
 	if (!is_date || month < 1 || month > 12)
 		return false;
 	*days = civil_to_days(year, month, day);
@@ -62,11 +75,10 @@ static bool parse_date(const char *p, int64_t *days)
 
 static bool parse_clock(const char *p, int64_t *time_ms)
 {
-	bool is_clock = p[2] == ':' && p[5] == ':';
-	unsigned hour = parse_digits(p, 2, &is_clock);
-	unsigned minute = parse_digits(p + 3, 2, &is_clock);
-	unsigned second = parse_digits(p + 6, 2, &is_clock);
-	*time_ms = ((hour * 60 + minute) * INT64_C(60) + second) * SECOND_MS;
+	uint64_t numbers;
+	bool is_clock = parse_form(p, "00:00:00", UINT64_C(0x0000FF0000FF0000), &numbers);
+	unsigned hour = byte_at(numbers, 0), minute = byte_at(numbers, 3), second = byte_at(numbers, 6);
+	*time_ms = (int64_t)((hour * 60 + minute) * 60 + second) * SECOND_MS;
 	return is_clock && hour < 24 && minute < 60 && second < 60;
 }
 
@@ -76,10 +88,10 @@ static size_t parse_fraction(struct slice text, int64_t *fraction_ms)
 	*fraction_ms = 0;
 	if (text.len < 2 || text.data[0] != '.' || !is_digit(text.data[1]))
 		return 0;
-	int64_t unit_ms = SECOND_MS / 10;
+	unsigned unit_ms = SECOND_MS / 10;
 	size_t len = 1;
 	for (; len < text.len && is_digit(text.data[len]); len++, unit_ms /= 10)
-		*fraction_ms += (text.data[len] - '0') * unit_ms;
+		*fraction_ms += (unsigned)(text.data[len] - '0') * unit_ms;
 	return len;
 }
 
@@ -91,8 +103,8 @@ static bool parse_offset(struct slice text, int64_t *offset_minutes)
 	bool is_offset = text.len == 6 && (text.data[0] == '+' || text.data[0] == '-') && text.data[3] == ':';
 	if (!is_offset)
 		return false;
-	unsigned hours = parse_digits(text.data + 1, 2, &is_offset);
-	unsigned minutes = parse_digits(text.data + 4, 2, &is_offset);
+	unsigned hours = parse_pair(text.data + 1, &is_offset);
+	unsigned minutes = parse_pair(text.data + 4, &is_offset);
 	*offset_minutes = (int64_t)(hours * 60 + minutes) * (text.data[0] == '-' ? -1 : 1);
 	return is_offset && hours < 24 && minutes < 60;
 }
