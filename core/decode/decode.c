@@ -49,6 +49,12 @@ static struct slice trim(struct slice text)
 	return between(start, end);
 }
 
+/* Nearly all are. */
+static bool is_trimmed(struct slice text)
+{
+	return text.len == 0 || (text.data[0] == '{' && text.data[text.len - 1] == '}');
+}
+
 static void emit_capture(struct decoder *decoder, struct slice item, const struct decode_sink *sink)
 {
 	struct event event;
@@ -165,7 +171,7 @@ void decode_record(struct decoder *decoder, struct slice value, const struct dec
 		sink->reject(sink->ctx, REASON_too_large, "longer than limits.record_bytes", value);
 		return;
 	}
-	struct slice unit = value.len ? trim(value) : value;
+	struct slice unit = is_trimmed(value) ? value : trim(value);
 	if (unit.len == 0)
 		sink->reject(sink->ctx, REASON_json, "the value is empty", value);
 	else if (!decode_unit(decoder, unit, sink))
