@@ -38,6 +38,22 @@ static inline uint64_t sip_squeeze(struct sip *sip)
 	return sip->v0 ^ sip->v1 ^ sip->v2 ^ sip->v3;
 }
 
+/* What is left of a text behind its last whole word: at most 7 bytes, and zeros. */
+static inline uint64_t last_word(struct slice text)
+{
+	enum { WORD = 8, HALF = 4 };
+	size_t len = text.len % WORD;
+	if (len == 0)
+		return 0;
+	const char *at = text.data + text.len - len;
+	if (text.len > WORD)
+		return load_bytes(at + len - WORD, WORD) >> 8 * (WORD - len);
+	if (len >= HALF)
+		return load_bytes(at, HALF) | load_bytes(at + len - HALF, HALF) << 8 * (len - HALF);
+	return load_bytes(at, 1) | load_bytes(at + len / 2, 1) << 8 * (len / 2) |
+	       load_bytes(at + len - 1, 1) << 8 * (len - 1);
+}
+
 /* The domain is the first byte of the message, so that it is hashed like the text itself. */
 struct key128 hash_keyed(const unsigned char key[16], uint8_t domain, struct slice text)
 {
@@ -47,22 +63,16 @@ struct key128 hash_keyed(const unsigned char key[16], uint8_t domain, struct sli
 	struct sip sip = {0x736f6d6570736575 ^ k0, 0x646f72616e646f6d ^ k1 ^ 0xee, 0x6c7967656e657261 ^ k0,
 			  0x7465646279746573 ^ k1};
 	uint64_t pending = domain;
-	size_t pending_bits = 8;
 	size_t at = 0;
 	for (; at + 8 <= text.len; at += 8) {
-		uint64_t word;
-		memcpy(&word, text.data + at, 8);
+		uint64_t word = load_bytes(text.data + at, 8);
 		sip_absorb(&sip, pending | word << 8);
 		pending = word >> 56;
 	}
-	for (; at < text.len; at++) {
-		pending |= (uint64_t)(unsigned char)text.data[at] << pending_bits;
-		pending_bits += 8;
-		if (pending_bits == 64) {
-			sip_absorb(&sip, pending);
-			pending = 0;
-			pending_bits = 0;
-		}
+	pending |= last_word(text) << 8;
+	if (text.len - at == 7) {
+		sip_absorb(&sip, pending);
+		pending = 0;
 	}
 	sip_absorb(&sip, pending | (uint64_t)(text.len + 1) << 56);
 	struct key128 hash;
@@ -78,15 +88,10 @@ uint64_t hash_text(struct slice text)
 	uint64_t hash = 0x9e3779b97f4a7c15 ^ text.len;
 	size_t at = 0;
 	for (; at + 8 <= text.len; at += 8) {
-		uint64_t word;
-		memcpy(&word, text.data + at, 8);
-		hash = (hash ^ word) * 0xff51afd7ed558ccd;
+		hash = (hash ^ load_bytes(text.data + at, 8)) * 0xff51afd7ed558ccd;
 		hash ^= hash >> 32;
 	}
-	uint64_t rest = 0;
-	if (text.len > at)
-		memcpy(&rest, text.data + at, text.len - at);
-	hash = (hash ^ rest) * 0xc4ceb9fe1a85ec53;
+	hash = (hash ^ last_word(text)) * 0xc4ceb9fe1a85ec53;
 	hash ^= hash >> 29;
 	return hash * 0xff51afd7ed558ccd;
 }
