@@ -28,6 +28,7 @@ struct worker_batch {
 	struct worker *worker;
 	struct worker_task *task;
 	size_t input;
+	struct slice topic;    /* of the input */
 	size_t record_count;
 	struct batch_record records[BATCH_RECORDS];
 	uint16_t record_of[TASK_BATCH_MAX]; /* by place in the task's batch */
@@ -54,6 +55,7 @@ void worker_batch_begin(struct worker_batch *batch, struct worker_task *task, si
 {
 	batch->task = task;
 	batch->input = input;
+	batch->topic = slice_from(worker_topic(batch->worker, input));
 	batch->record_count = 0;
 }
 
@@ -154,15 +156,18 @@ static void flush(struct worker_batch *batch)
 
 /* The id of an event that waits must last. Most stand in the record's copy; one that had escapes is the
  * decoder's, and is put behind it, where room was made before. */
-static struct slice keep_id(struct batch_record *record, struct slice id)
+static const struct event *keep_id(struct batch_record *record, const struct event *event, struct event *kept)
 {
+	struct slice id = event->id;
 	if (id.data >= record->bytes.data && id.data < record->bytes.data + record->bytes.capacity)
-		return id;
+		return event;
 	CHECK(record->bytes.capacity - record->bytes.len >= id.len);
 	char *copy = record->bytes.data + record->bytes.len;
 	memcpy(copy, id.data, id.len);
 	record->bytes.len += id.len;
-	return (struct slice){copy, id.len};
+	*kept = *event;
+	kept->id.data = copy;
+	return kept;
 }
 
 /* Sends an item to the task where it belongs. */
@@ -195,11 +200,10 @@ static void take_event(void *ctx, const struct event *event, struct slice item)
 	struct worker_batch *batch = ctx;
 	struct batch_record *record = &batch->records[batch->record_count - 1];
 	struct task *task = batch->task->task;
-	struct event kept = *event;
+	struct event kept;
 	struct verdict verdict;
-	kept.id = keep_id(record, event->id);
 	size_t place = task->batch_count;
-	if (!add_event(batch, record, &kept, &verdict))
+	if (!add_event(batch, record, keep_id(record, event, &kept), &verdict))
 		batch->record_of[place] = (uint16_t)(batch->record_count - 1);
 	else if (verdict.class == CLASS_FORWARDED)
 		forward(batch, record, item, verdict.task);
@@ -255,7 +259,7 @@ static void take_read(struct worker_batch *batch, struct batch_record *record)
 	record->origin = (struct shuffle_record){
 		.kind = SHUFFLE_EVENT,
 		.from = task->number,
-		.topic = slice_from(config_input(batch)->topic),
+		.topic = batch->topic,
 		.log = task->inputs[batch->input].log,
 		.offset = record->offset,
 		.key = part(record, record->has_key, 0, record->key_len),

@@ -367,7 +367,8 @@ static inline bool read_fields(struct walk *walk, const char *p)
 		if (!p)
 			return false;
 	}
-	return *p == '}' && p + 1 == walk->end && keys_are_distinct(&walk->reader->keys, 0, keys->count);
+	return *p == '}' && p + 1 == walk->end &&
+	       (keys->count == 0 || keys_are_distinct(&walk->reader->keys, 0, keys->count));
 }
 
 static inline bool is_complete(const struct walk *walk)
