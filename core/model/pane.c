@@ -10,12 +10,16 @@ void pane_clear(struct pane *pane)
 	*pane = (struct pane){0};
 }
 
-/* The first bin at a place or behind it whose slot is not below. Without a branch: which half it is in cannot
- * be foretold. */
+/* The first bin at a place or behind it whose slot is not below. No slot is there twice: so there are no more
+ * bins before it than slots lie between. Without a branch: which half it is in cannot be foretold. */
 static size_t find_bin(const struct pane *pane, size_t from, unsigned slot)
 {
-	size_t first = from;
-	for (size_t count = pane->bin_count - from; count > 0;) {
+	size_t first = from, count = pane->bin_count - from;
+	if (count == 0 || pane->bins[from].slot >= slot)
+		return from;
+	if (count > slot - pane->bins[from].slot)
+		count = slot - pane->bins[from].slot;
+	while (count > 0) {
 		size_t half = (count + 1) / 2;
 		first += pane->bins[first + half - 1].slot < slot ? half : 0;
 		count -= half;

@@ -6,7 +6,7 @@
 #include "core/base/civil.h"
 #include "core/base/hash.h"
 
-enum { HISTORY_OPEN = 4 };
+enum { HISTORY_OPEN = 4, PANES_AHEAD = 2 };
 
 static void *allocate(size_t count, size_t size)
 {
@@ -157,6 +157,8 @@ static void leave_history(struct series *series, const struct frame *frame, size
 		int64_t stop = end - pane_count < begin ? end - pane_count : begin;
 		size_t at = series_history_place(series, begin - pane_count);
 		for (; at < series->history_count && series->history[at].index < stop; at++) {
+			if (at + 1 < series->history_count)
+				__builtin_prefetch(series->history[at + 1].pane);
 			thin_add_to_pane(series->history[at].pane, &series->totals[w], -1);
 			series->changed_windows |= 1u << w;
 		}
@@ -210,6 +212,8 @@ static void move_grain(struct series *series, const struct frame *frame, size_t 
 	int64_t stop = end - begin > ring_count ? begin + ring_count : end;
 	uint32_t at = (uint32_t)(begin % ring_count);
 	for (int64_t entering = begin; entering < stop; entering++) {
+		if (has_panes && at + PANES_AHEAD < ring_count)
+			__builtin_prefetch(series->rings[g][at + PANES_AHEAD]);
 		leave_windows(series, frame, g, entering, at);
 		if (has_panes) {
 			free(series->rings[g][at]);

@@ -17,6 +17,10 @@ struct gathered {
 _Static_assert(SLOT_COUNT <= 128, "the bits of gathered.touched");
 _Static_assert(SLOT_WROTE < 1 << WAITING_SLOT_BITS, "a slot fits into the key of a waiting step");
 
+/* In a cache line. The next one of a series is fetched before it is needed: in between come those of many
+ * others. */
+enum { STEPS_AHEAD = 64 / sizeof(struct waiting_step) };
+
 /* The greatest time that a key can have: there is no step at it. */
 #define KEY_TIME_MAX_MS ((int64_t)(UINT64_MAX >> WAITING_SLOT_BITS))
 _Static_assert(TIME_MAX_MS + INT64_C(1000) * UTC_DAY_MS < KEY_TIME_MAX_MS, "and a pane's end");
@@ -52,7 +56,9 @@ void series_add(struct series *series, const struct frame *frame, int64_t time_m
 		series_settle(series, frame);
 	series->steps =
 		grow(series->steps, &series->step_capacity, series->step_count, sizeof(*series->steps));
-	series->steps[series->step_count++] = (struct waiting_step){key_of(time_ms) | slot, delta};
+	struct waiting_step *step = &series->steps[series->step_count++];
+	*step = (struct waiting_step){key_of(time_ms) | slot, delta};
+	__builtin_prefetch(step + STEPS_AHEAD, 1);
 	series->is_dirty = true;
 }
 
@@ -212,21 +218,39 @@ static void settle_ring(struct series *series, const struct frame *frame, size_t
 	while (at < series->step_count) {
 		int64_t pane = time_of(&series->steps[at]) / grain->slide_ms;
 		CHECK(pane < series->ends[g]);
-		at = gather_until(series, at, (pane + 1) * grain->slide_ms, gathered);
 		struct thin **place = &series->rings[g][pane % grain->pane_count];
+		__builtin_prefetch(*place, 1);
+		at = gather_until(series, at, (pane + 1) * grain->slide_ms, gathered);
 		*place = thin_add(*place, gathered->list, gathered->list_count);
 	}
 }
 
+/* What a slice got stands in place of its steps, as steps at its beginning. */
+static uint32_t keep_gathered(struct series *series, uint32_t kept, int64_t index,
+			      const struct gathered *gathered)
+{
+	uint64_t key = key_of(index * HISTORY_SLICE_MS);
+	for (size_t i = 0; i < gathered->list_count; i++) {
+		const struct slot_sum *sum = &gathered->list[i];
+		series->steps[kept++] = (struct waiting_step){key | sum->slot, sum->sum};
+	}
+	return kept;
+}
+
+/* Leaves fewer steps, at the beginnings of slices. */
 static void settle_history(struct series *series, struct gathered *gathered)
 {
+	uint32_t kept = 0;
 	for (uint32_t at = 0; at < series->step_count;) {
 		int64_t index = time_of(&series->steps[at]) / HISTORY_SLICE_MS;
-		at = gather_until(series, at, (index + 1) * HISTORY_SLICE_MS, gathered);
 		struct history_slice *slice = series_history_at(series, index);
+		__builtin_prefetch(slice->pane, 1);
+		at = gather_until(series, at, (index + 1) * HISTORY_SLICE_MS, gathered);
 		slice->pane = thin_add(slice->pane, gathered->list, gathered->list_count);
 		slice->is_changed = slice->is_dirty = true;
+		kept = keep_gathered(series, kept, index, gathered);
 	}
+	series->step_count = kept;
 	series->is_history_changed = true;
 }
 
@@ -243,13 +267,16 @@ static void put_in_total(struct series *series, size_t w, const struct gathered 
 }
 
 /* Between the beginnings of two windows all steps go to the same totals. */
-static void settle_totals(struct series *series, const struct frame *frame, struct gathered *gathered)
+static void settle_totals(struct series *series, const struct frame *frame, uint32_t windows,
+			  struct gathered *gathered)
 {
 	for (uint32_t at = 0; at < series->step_count;) {
 		int64_t time_ms = time_of(&series->steps[at]), end_ms = KEY_TIME_MAX_MS;
 		uint32_t in_windows = 0;
-		for (size_t w = 0; w < frame->window_count; w++) {
+		for (size_t w = 0; windows >> w; w++) {
 			int64_t begin_ms = window_begin_ms(series, frame, w);
+			if (!(windows >> w & 1))
+				continue;
 			if (begin_ms <= time_ms)
 				in_windows |= 1u << w;
 			else if (begin_ms < end_ms)
@@ -260,10 +287,26 @@ static void settle_totals(struct series *series, const struct frame *frame, stru
 			continue;
 		}
 		at = gather_until(series, at, end_ms, gathered);
-		for (size_t w = 0; w < frame->window_count; w++)
+		for (size_t w = 0; in_windows >> w; w++)
 			if (in_windows >> w & 1)
 				put_in_total(series, w, gathered);
 	}
+}
+
+/* The panes and totals of all grains that whole slices of the history fit into, or of all others. */
+static void settle_grains(struct series *series, const struct frame *frame, bool of_slices,
+			  struct gathered *gathered)
+{
+	uint32_t windows = 0;
+	for (size_t g = 0; g < frame->grain_count; g++) {
+		if ((frame->grains[g].slide_ms % HISTORY_SLICE_MS == 0) != of_slices)
+			continue;
+		if (!frame->grains[g].is_history)
+			settle_ring(series, frame, g, gathered);
+		for (size_t w = 0; w < frame->window_count; w++)
+			windows |= (uint32_t)(frame->windows[w].grain == g) << w;
+	}
+	settle_totals(series, frame, windows, gathered);
 }
 
 static void settle_steps(struct series *series, const struct frame *frame)
@@ -273,11 +316,9 @@ static void settle_steps(struct series *series, const struct frame *frame)
 	gathered.touched[0] = gathered.touched[1] = 0;
 	gathered.bin_count = 0;
 	sort_steps(series->steps, series->step_count);
-	for (size_t g = 0; g < frame->grain_count; g++)
-		if (!frame->grains[g].is_history)
-			settle_ring(series, frame, g, &gathered);
+	settle_grains(series, frame, false, &gathered);
 	settle_history(series, &gathered);
-	settle_totals(series, frame, &gathered);
+	settle_grains(series, frame, true, &gathered);
 	series->step_count = 0;
 }
 
@@ -303,26 +344,46 @@ static void add_people_at(struct series *series, const struct frame *frame, size
 	}
 }
 
-/* A person moves from the pane where he wrote before to the one where he writes now. */
-static void move_person(struct series *series, const struct frame *frame,
-			const struct waiting_person *person)
+/* A span of time and its number: mostly the next person wrote in the same one. */
+struct known_span {
+	int64_t begin_ms;
+	int64_t end_ms;
+	int64_t number;
+};
+
+static bool is_in_span(const struct known_span *span, int64_t time_ms)
 {
-	bool wrote_before = person->before_ms != TIME_NONE;
-	for (size_t g = 0; g < frame->grain_count; g++) {
-		int64_t slide_ms = frame->grains[g].slide_ms;
-		int64_t begin_ms = (series->ends[g] - frame->grains[g].pane_count) * slide_ms;
+	return time_ms >= span->begin_ms && time_ms < span->end_ms;
+}
+
+static void know_span(struct known_span *span, int64_t time_ms, int64_t len_ms)
+{
+	if (is_in_span(span, time_ms))
+		return;
+	int64_t number = civil_floor(time_ms, len_ms);
+	*span = (struct known_span){number * len_ms, (number + 1) * len_ms, number};
+}
+
+/* Each person moves from the pane where he wrote before to the one where he writes now. */
+static void move_persons(struct series *series, const struct frame *frame, size_t g)
+{
+	int64_t slide_ms = frame->grains[g].slide_ms;
+	int64_t begin_ms = (series->ends[g] - frame->grains[g].pane_count) * slide_ms;
+	struct known_span pane = {0, 0, 0};
+	for (uint32_t i = 0; i < series->person_count; i++) {
+		const struct waiting_person *person = &series->persons[i];
 		bool is_out = person->time_ms < begin_ms;
-		bool was_out = !wrote_before || person->before_ms < begin_ms;
+		bool was_out = person->before_ms == TIME_NONE || person->before_ms < begin_ms;
 		if (is_out && was_out)
 			continue;
-		int64_t pane = is_out ? INT64_MIN : civil_floor(person->time_ms, slide_ms);
-		int64_t pane_before = was_out ? INT64_MIN : civil_floor(person->before_ms, slide_ms);
-		if (pane == pane_before)
+		know_span(&pane, person->time_ms, slide_ms);
+		if (is_in_span(&pane, person->before_ms))
 			continue;
 		if (!is_out)
-			add_people_at(series, frame, g, pane, person->delta);
+			add_people_at(series, frame, g, pane.number, person->delta);
 		if (!was_out)
-			add_people_at(series, frame, g, pane_before, -person->delta);
+			add_people_at(series, frame, g, civil_floor(person->before_ms, slide_ms),
+				      -person->delta);
 	}
 }
 
@@ -345,25 +406,31 @@ static void add_tally(struct series *series, struct tallies *tallies, int64_t in
 	series->is_history_changed = true;
 }
 
-static void count_person(struct series *series, const struct waiting_person *person)
+static void count_person(struct series *series, const struct waiting_person *person, struct known_span *hour)
 {
-	bool wrote_before = person->before_ms != TIME_NONE;
-	int64_t hour = civil_floor(person->time_ms, HOUR_MS);
-	if (!wrote_before || civil_floor(person->before_ms, HOUR_MS) != hour)
-		add_tally(series, &series->hours, hour, person->delta);
+	know_span(hour, person->time_ms, HOUR_MS);
+	if (!is_in_span(hour, person->before_ms))
+		add_tally(series, &series->hours, hour->number, person->delta);
 	int64_t day = day_of(series, person->time_ms);
-	if (!wrote_before || person->before_ms < series->known_day.begin_ms ||
+	if (person->before_ms < series->known_day.begin_ms ||
 	    person->before_ms >= series->known_day.end_ms)
 		add_tally(series, &series->days, day, person->delta);
+}
+
+static void settle_persons(struct series *series, const struct frame *frame)
+{
+	struct known_span hour = {0, 0, 0};
+	for (size_t g = 0; g < frame->grain_count; g++)
+		move_persons(series, frame, g);
+	for (uint32_t i = 0; i < series->person_count; i++)
+		count_person(series, &series->persons[i], &hour);
+	series->person_count = 0;
 }
 
 void series_settle(struct series *series, const struct frame *frame)
 {
 	if (series->step_count)
 		settle_steps(series, frame);
-	for (uint32_t i = 0; i < series->person_count; i++) {
-		move_person(series, frame, &series->persons[i]);
-		count_person(series, &series->persons[i]);
-	}
-	series->person_count = 0;
+	if (series->person_count)
+		settle_persons(series, frame);
 }
