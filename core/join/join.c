@@ -396,11 +396,11 @@ static void append(struct join *join, struct key128 key, const struct blob_heade
 	else
 		ladder_reset(head);
 	fold_event(&ctx, head, &event->fact, out);
-	struct blob_growth growth = blob_plan_append(blob, head, &event->fact, event->id, &join->blob);
-	size_t room = growth.len > growth.len_before ? growth.len : growth.len_before;
-	struct blob_header *grown = people_resize(join->people, key, room);
-	blob_append(grown, key, &growth, head, &event->fact, &join->blob);
-	if (growth.len < room)
+	struct blob_growth growth;
+	blob_plan_append(blob, key, head, &event->fact, event->id, &growth, &join->blob);
+	size_t len = growth.header.len, room = len > growth.len_before ? len : growth.len_before;
+	blob_append(people_resize(join->people, key, room), &growth, &join->blob);
+	if (len < room)
 		people_shrink(join->people, key, room);
 }
 

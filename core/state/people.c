@@ -5,7 +5,7 @@
 #include "core/base/pool.h"
 
 enum {
-	SEGMENT_BITS = 12,
+	SEGMENT_BITS = 10,
 	SEGMENT_COUNT = 1 << SEGMENT_BITS,
 	SLOT_BITS_MIN = 3,
 	POINTER_BITS = 48,
@@ -44,8 +44,7 @@ struct people {
 	bool has_left_out; /* somebody, at the restore under way */
 	struct generations generations;
 	struct pool *pool;
-	slot *found;     /* by the last search, or NULL: mostly the next one is for the same key */
-	struct key128 found_key;
+	slot *found;      /* by the last search, or NULL: mostly the next one is for the same key */
 };
 
 static struct blob_header *blob_of(slot slot)
@@ -197,13 +196,12 @@ static slot *find_slot(const struct segment *segment, struct key128 key)
 static slot *find(struct people *people, struct key128 key)
 {
 	const struct segment *segment = segment_of(people, key);
-	if (people->found && key128_equal(people->found_key, key))
+	if (people->found && key128_equal(blob_of(*people->found)->key, key))
 		return people->found;
 	slot *found = segment->slots ? find_slot(segment, key) : NULL;
 	if (!found || !*found)
 		return NULL;
 	people->found = found;
-	people->found_key = key;
 	return found;
 }
 

@@ -1,7 +1,7 @@
 /* People: the table of a task's persons, and the chunks in which they are committed. Design decisions 1 and
  * 3.
  *
- *   segments [top 12 bits of the key] -> slots, an open-addressed table that grows on its own:
+ *   segments [top 10 bits of the key] -> slots, an open-addressed table that grows on its own:
  *
  *   slot    0        1        2        3       ...     each 8 bytes: where the blob is, whether it is dirty,
  *         [ blob ] [ blob ] [ free ] [ blob ]          where it is stored, and 10 bits of the key

@@ -7,7 +7,7 @@ int64_t blob_last_ms(const struct blob_header *blob)
 
 void blob_get_head(const struct blob_header *blob, struct ladder *head)
 {
-	head->fixed = get_head(blob);
+	get_head(blob, &head->fixed);
 	unpack_ladder(head, (const char *)(blob + 1));
 }
 
@@ -60,53 +60,72 @@ static struct anchors anchors_for(const struct blob_header *blob, const struct f
 	return anchors;
 }
 
-struct blob_growth blob_plan_append(const struct blob_header *blob, const struct ladder *head,
-				    const struct fact *fact, struct slice id, struct buffer *scratch)
+/* What stands behind the head moves by as much as the head grows. */
+static void move_anchors(struct blob_header *header, uint32_t moved)
 {
-	struct anchors anchors = blob ? anchors_for(blob, fact) : no_anchors;
-	scratch->len = 0;
-	struct blob_growth growth = {
-		.head_len_before = blob ? head_bytes(blob) : 0,
-		.head_len = ladder_bytes(head->fixed.conversation_count, head->fixed.touch_count),
-		.len_before = blob ? blob->len : 0,
-		.is_click_anchor = becomes_click_anchor(&anchors, fact),
-		.is_id_anchor = write_record(&anchors, fact, id, scratch),
-	};
-	growth.len = (blob ? blob->len : sizeof(*blob)) - growth.head_len_before + growth.head_len +
-		     scratch->len;
-	return growth;
+	if (header->id_anchor_at)
+		header->id_anchor_at += moved;
+	if (header->click_anchor_at)
+		header->click_anchor_at += moved;
 }
 
-/* What stands behind the head moves by as much as the head has grown. */
-static void move_rest(struct blob_header *blob, const struct blob_growth *growth)
+void blob_plan_append(const struct blob_header *blob, struct key128 key, const struct ladder *head,
+		      const struct fact *fact, struct slice id, struct blob_growth *growth,
+		      struct buffer *scratch)
 {
-	char *rest = (char *)(blob + 1);
-	size_t rest_len = growth->len_before - sizeof(*blob) - growth->head_len_before;
+	const struct anchors anchors = blob ? anchors_for(blob, fact) : no_anchors;
+	struct blob_header *header = &growth->header;
+	*header = blob ? *blob : (struct blob_header){.key = key, .len = (uint32_t)sizeof(*blob)};
+	growth->len_before = blob ? blob->len : 0;
+	growth->head_len_before = blob ? head_bytes(blob) : 0;
+	growth->head_len = ladder_bytes(head->fixed.conversation_count, head->fixed.touch_count);
 	uint32_t moved = (uint32_t)(growth->head_len - growth->head_len_before);
-	memmove(rest + growth->head_len, rest + growth->head_len_before, rest_len);
-	if (blob->id_anchor_at)
-		blob->id_anchor_at += moved;
-	if (blob->click_anchor_at)
-		blob->click_anchor_at += moved;
+	scratch->len = 0;
+	pack_ladder(head, buffer_reserve(scratch, growth->head_len));
+	scratch->len = growth->head_len;
+	set_head(header, &head->fixed);
+	if (moved)
+		move_anchors(header, moved);
+	uint32_t record_at = header->len + moved;
+	if (write_record(&anchors, fact, id, scratch))
+		header->id_anchor_at = record_at;
+	if (becomes_click_anchor(&anchors, fact))
+		header->click_anchor_at = record_at;
+	header->record_count++;
+	header->last_rank = fact->rank & 7;
+	header->seen |= UINT64_C(1) << (fact->id_hash >> 58);
+	header->len = record_at + (uint32_t)(scratch->len - growth->head_len);
 }
 
-void blob_append(struct blob_header *blob, struct key128 key, const struct blob_growth *growth,
-		 const struct ladder *head, const struct fact *fact, const struct buffer *scratch)
+/* Field by field: a copy as a whole would first be put together in memory, and wait there for all that is
+ * written before it. */
+static void put_header(struct blob_header *blob, const struct blob_header *header)
 {
-	if (growth->len_before == 0)
-		*blob = (struct blob_header){.key = key};
-	else if (growth->head_len != growth->head_len_before)
-		move_rest(blob, growth);
-	set_head(blob, &head->fixed);
-	pack_ladder(head, (char *)(blob + 1));
-	uint32_t record_at = (uint32_t)(growth->len - scratch->len);
-	memcpy((char *)blob + record_at, scratch->data, scratch->len);
-	if (growth->is_id_anchor)
-		blob->id_anchor_at = record_at;
-	if (growth->is_click_anchor)
-		blob->click_anchor_at = record_at;
-	blob->record_count++;
-	blob->last_rank = fact->rank & 7;
-	blob->seen |= UINT64_C(1) << (fact->id_hash >> 58);
-	blob->len = (uint32_t)growth->len;
+	blob->key.low = header->key.low;
+	blob->key.high = header->key.high;
+	blob->seen = header->seen;
+	blob->last_and_opened_last = header->last_and_opened_last;
+	blob->touch_and_ongoing = header->touch_and_ongoing;
+	blob->touch_ad = header->touch_ad;
+	blob->len = header->len;
+	blob->record_count = header->record_count;
+	blob->id_anchor_at = header->id_anchor_at;
+	blob->click_anchor_at = header->click_anchor_at;
+	blob->conversation_count = header->conversation_count;
+	blob->last_rank = header->last_rank;
+	blob->touch_count = header->touch_count;
+	blob->has_rare = header->has_rare;
+}
+
+void blob_append(struct blob_header *blob, const struct blob_growth *growth, const struct buffer *scratch)
+{
+	char *behind = (char *)(blob + 1);
+	size_t record_len = scratch->len - growth->head_len;
+	if (growth->len_before && growth->head_len != growth->head_len_before)
+		memmove(behind + growth->head_len, behind + growth->head_len_before,
+			growth->len_before - sizeof(*blob) - growth->head_len_before);
+	put_header(blob, &growth->header);
+	if (growth->head_len)
+		memcpy(behind, scratch->data, growth->head_len);
+	memcpy((char *)blob + blob->len - record_len, scratch->data + growth->head_len, record_len);
 }

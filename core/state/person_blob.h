@@ -64,22 +64,22 @@ void blob_put_claimed(struct key128 key, const struct claim *claim, struct slice
 /* The head of a blob. */
 void blob_get_head(const struct blob_header *blob, struct ladder *head);
 
-/* Room for another event: how a blob grows when `head` becomes its head and `fact` its last record. */
+/* How a blob grows when `head` becomes its head and `fact` its last record. */
 struct blob_growth {
+	struct blob_header header; /* as it will be */
 	size_t head_len_before;
 	size_t head_len;
-	size_t len_before; /* 0: there was no blob */
-	size_t len;
-	bool is_id_anchor;
-	bool is_click_anchor;
+	size_t len_before;         /* 0: there was no blob */
 };
 
-/* Measures, and writes the record to `scratch`, emptied first. `blob` is NULL where there is none. */
-struct blob_growth blob_plan_append(const struct blob_header *blob, const struct ladder *head,
-				    const struct fact *fact, struct slice id, struct buffer *scratch);
+/* Works it out, and writes the head and the record to `scratch`, emptied first. `blob` is NULL where there is
+ * none. */
+void blob_plan_append(const struct blob_header *blob, struct key128 key, const struct ladder *head,
+		      const struct fact *fact, struct slice id, struct blob_growth *growth,
+		      struct buffer *scratch);
 
-/* Does it, in place: `blob` has room for growth->len bytes and holds the first len_before of them. */
-void blob_append(struct blob_header *blob, struct key128 key, const struct blob_growth *growth,
-		 const struct ladder *head, const struct fact *fact, const struct buffer *scratch);
+/* Does it, in place: `blob` has room for growth->header.len bytes and holds the first len_before of them.
+ * What goes there is worked out before: a new blob's memory may be slow to come, and nothing waits for it. */
+void blob_append(struct blob_header *blob, const struct blob_growth *growth, const struct buffer *scratch);
 
 #endif

@@ -119,15 +119,14 @@ void set_head(struct blob_header *header, const struct ladder_fixed *fixed)
 	header->touch_count = fixed->touch_count & 0x7fff;
 }
 
-struct ladder_fixed get_head(const struct blob_header *header)
+void get_head(const struct blob_header *header, struct ladder_fixed *fixed)
 {
-	return (struct ladder_fixed){
-		.last_ms = unpack_time(header->last_and_opened_last),
-		.touch_ms = unpack_time(header->touch_and_ongoing),
-		.touch_ad = header->touch_ad,
-		.conversation_count = header->conversation_count,
-		.touch_count = header->touch_count,
-		.ongoing = unpack_number(header->touch_and_ongoing),
-		.opened_last = unpack_number(header->last_and_opened_last),
-	};
+	fixed->last_ms = unpack_time(header->last_and_opened_last);
+	fixed->touch_ms = unpack_time(header->touch_and_ongoing);
+	fixed->touch_ad = header->touch_ad;
+	fixed->conversation_count = header->conversation_count;
+	fixed->touch_count = header->touch_count;
+	fixed->ongoing = unpack_number(header->touch_and_ongoing);
+	fixed->opened_last = unpack_number(header->last_and_opened_last);
+	fixed->unused = 0;
 }

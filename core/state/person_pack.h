@@ -22,7 +22,7 @@ void unpack_ladder(struct ladder *ladder, const char *bytes);
 
 /* What the header keeps of the head. */
 void set_head(struct blob_header *header, const struct ladder_fixed *fixed);
-struct ladder_fixed get_head(const struct blob_header *header);
+void get_head(const struct blob_header *header, struct ladder_fixed *fixed);
 
 /* What a record is told against: the one before it, and the last ones that were whole. */
 struct anchors {

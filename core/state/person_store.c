@@ -222,7 +222,8 @@ bool person_load(struct person *person, struct slice blob)
 	if (reader.failed || header.len != blob.len)
 		return false;
 	person_reset(person, header.key);
-	const struct ladder_fixed fixed = get_head(&header);
+	struct ladder_fixed fixed;
+	get_head(&header, &fixed);
 	load_ladder(&person->head, &fixed, &reader);
 	if (header.has_rare && !reader.failed)
 		load_rare(person, &reader);
