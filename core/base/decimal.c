@@ -4,6 +4,7 @@ enum {
 	MICRO_DIGITS = 6,
 	MICROS_PER_UNIT = 1000000,
 	INT64_DIGITS = 19,
+	UINT64_DIGITS = 20,
 	SHORT_AMOUNT_LEN = 12, /* so many digits are less than the greatest amount */
 	DOUBLE_DIGITS = 309, /* of the largest double, before the point */
 };
@@ -17,6 +18,20 @@ static const char DOUBLE_LIMIT[] =
 	"977587207096330286416692887910946555547851940402630657488671505820681908902000708383676273"
 	"854845817711531764475730270069855571366959622842914819860834936475292719074168444365510704"
 	"342711559699508093042880177904174497792";
+
+static const uint64_t powers_of_ten[UINT64_DIGITS] = {
+	UINT64_C(1), UINT64_C(10), UINT64_C(100), UINT64_C(1000), UINT64_C(10000), UINT64_C(100000),
+	UINT64_C(1000000), UINT64_C(10000000), UINT64_C(100000000), UINT64_C(1000000000),
+	UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000),
+	UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
+	UINT64_C(10000000000000000), UINT64_C(100000000000000000), UINT64_C(1000000000000000000),
+	UINT64_C(10000000000000000000),
+};
+
+const char decimal_pairs[] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
 
 static bool is_digit(const char *p, const char *end)
 {
@@ -179,12 +194,16 @@ bool decimal_parse_count(struct slice text, int64_t *count)
 
 size_t decimal_put_digits(uint64_t value, unsigned min_digits, char *out)
 {
-	unsigned count = 1;
-	for (uint64_t rest = value; rest >= 10; rest /= 10)
-		count++;
+	/* log10(2) is a little more than 1233 / 4096: as many digits as the value has, or one less. */
+	unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1), count = bits * 1233 >> 12;
+	count += value >= powers_of_ten[count];
+	count = count == 0 ? 1 : count;
 	count = count < min_digits ? min_digits : count;
-	for (unsigned i = count; i > 0; i--, value /= 10)
-		out[i - 1] = (char)('0' + value % 10);
+	unsigned left = count;
+	for (; left >= 2; left -= 2, value /= 100)
+		decimal_put_pair(value % 100, out + left - 2);
+	if (left)
+		*out = (char)('0' + value);
 	return count;
 }
 
@@ -207,12 +226,16 @@ size_t decimal_format_integer(int64_t number, char out[DECIMAL_TEXT_BYTES])
 
 size_t decimal_format_micros(int64_t micros, char out[DECIMAL_TEXT_BYTES])
 {
-	uint64_t size = size_of(micros), fraction = size % MICROS_PER_UNIT;
+	uint64_t size = size_of(micros);
+	unsigned fraction = (unsigned)(size % MICROS_PER_UNIT);
 	size_t len = format_whole(micros < 0, size / MICROS_PER_UNIT, out);
 	if (fraction == 0)
 		return len;
 	out[len] = '.';
-	len += 1 + decimal_put_digits(fraction, MICRO_DIGITS, out + len + 1);
+	decimal_put_pair(fraction / 10000, out + len + 1);
+	decimal_put_pair(fraction / 100 % 100, out + len + 3);
+	decimal_put_pair(fraction % 100, out + len + 5);
+	len += 1 + MICRO_DIGITS;
 	while (out[len - 1] == '0')
 		len--;
 	return len;

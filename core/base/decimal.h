@@ -36,6 +36,13 @@ must_check bool decimal_parse_count(struct slice text, int64_t *count);
 /* Digits, zeros in front where there are fewer than min_digits. No NUL; returns the length, at most 20. */
 size_t decimal_put_digits(uint64_t value, unsigned min_digits, char *out);
 
+/* The two digits of a number below 100. */
+extern const char decimal_pairs[];
+static inline void decimal_put_pair(uint64_t value, char *out)
+{
+	memcpy(out, &decimal_pairs[2 * value], 2);
+}
+
 /* Without trailing zeros or point: 25.19685, 3200, -1.5, 0. Writes no NUL, returns the length. */
 size_t decimal_format_micros(int64_t micros, char out[DECIMAL_TEXT_BYTES]);
 size_t decimal_format_integer(int64_t number, char out[DECIMAL_TEXT_BYTES]);

@@ -1,45 +1,23 @@
 #include "core/base/json_text.h"
 
-#include "core/base/decimal.h"
 #include "core/base/rfc3339.h"
 
-void json_put_time(struct buffer *out, int64_t time_ms)
-{
-	char text[TIME_TEXT_BYTES];
-	time_format_rfc3339(time_ms, text);
-	json_put_literal(out, text);
-}
-
-void json_put_integer(struct buffer *out, int64_t number)
-{
-	if (number >= 0 && number < 10)
-		json_put_char(out, (char)('0' + number));
-	else
-		out->len += decimal_format_integer(number, buffer_reserve(out, DECIMAL_TEXT_BYTES));
-}
-
-void json_put_micros(struct buffer *out, int64_t micros)
-{
-	if (micros == 0)
-		json_put_char(out, '0');
-	else
-		out->len += decimal_format_micros(micros, buffer_reserve(out, DECIMAL_TEXT_BYTES));
-}
-
-static void put_escaped(struct buffer *out, unsigned char c)
+static char *write_escaped(char *to, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
 	static const char plain[] = "btn?fr";
-	json_put_char(out, '\\');
+	*to++ = '\\';
 	if (c == '"' || c == '\\') {
-		json_put_char(out, (char)c);
+		*to++ = (char)c;
 	} else if (c >= '\b' && c <= '\r' && c != '\v') {
-		json_put_char(out, plain[c - '\b']);
+		*to++ = plain[c - '\b'];
 	} else {
-		json_put_literal(out, "u00");
-		json_put_char(out, hex[c >> 4]);
-		json_put_char(out, hex[c & 15]);
+		memcpy(to, "u00", 3);
+		to[3] = hex[c >> 4];
+		to[4] = hex[c & 15];
+		to += 5;
 	}
+	return to;
 }
 
 static bool is_escaped(unsigned char c)
@@ -63,28 +41,68 @@ static bool is_any_escaped(uint64_t bytes)
 /* Up to the first that is escaped. */
 static const char *copy_plain(const char *p, const char *end, char *to)
 {
-	uint64_t bytes;
-	for (; end - p >= (ptrdiff_t)sizeof(bytes); p += sizeof(bytes), to += sizeof(bytes)) {
-		memcpy(&bytes, p, sizeof(bytes));
+	enum { STEP = 8 };
+	const char *begin = p;
+	uint64_t bytes = 0;
+	for (; end - p >= STEP; p += STEP, to += STEP) {
+		memcpy(&bytes, p, STEP);
 		if (is_any_escaped(bytes))
 			break;
-		memcpy(to, &bytes, sizeof(bytes));
+		memcpy(to, &bytes, STEP);
+	}
+	ptrdiff_t left = end - p;
+	if (left > 0 && left < STEP && end - begin >= STEP) { /* once more with some that were copied */
+		memcpy(&bytes, end - STEP, STEP);
+		memcpy(to + left - STEP, &bytes, STEP);
+		if (!is_any_escaped(bytes))
+			return end;
 	}
 	while (p < end && !is_escaped((unsigned char)*p))
 		*to++ = *p++;
 	return p;
 }
 
-void json_put_string(struct buffer *out, struct slice text)
+char *json_write_string(char *to, struct slice text)
 {
 	const char *p = text.data, *end = text.data + text.len;
-	json_put_char(out, '"');
+	*to++ = '"';
 	while (p < end) {
-		const char *stop = copy_plain(p, end, buffer_reserve(out, (size_t)(end - p)));
-		out->len += (size_t)(stop - p);
+		const char *stop = copy_plain(p, end, to);
+		to += stop - p;
 		p = stop;
 		if (p < end)
-			put_escaped(out, (unsigned char)*p++);
+			to = write_escaped(to, (unsigned char)*p++);
 	}
-	json_put_char(out, '"');
+	*to++ = '"';
+	return to;
+}
+
+char *json_write_time(char *to, int64_t time_ms)
+{
+	return to + time_format_rfc3339(time_ms, to);
+}
+
+static void put_until(struct buffer *out, const char *end)
+{
+	out->len = (size_t)(end - out->data);
+}
+
+void json_put_string(struct buffer *out, struct slice text)
+{
+	put_until(out, json_write_string(buffer_reserve(out, JSON_STRING_BYTES(text.len)), text));
+}
+
+void json_put_time(struct buffer *out, int64_t time_ms)
+{
+	put_until(out, json_write_time(buffer_reserve(out, TIME_TEXT_BYTES), time_ms));
+}
+
+void json_put_integer(struct buffer *out, int64_t number)
+{
+	put_until(out, json_write_integer(buffer_reserve(out, DECIMAL_TEXT_BYTES), number));
+}
+
+void json_put_micros(struct buffer *out, int64_t micros)
+{
+	put_until(out, json_write_micros(buffer_reserve(out, DECIMAL_TEXT_BYTES), micros));
 }

@@ -132,9 +132,11 @@ bool time_parse(struct slice text, int64_t *time_ms)
 	return text.len > 0 && parse_integer(text, time_ms);
 }
 
-static char *put_digits(char *p, uint64_t value, unsigned min_digits)
+static char *put_pair(char *p, uint64_t value, char behind)
 {
-	return p + decimal_put_digits(value, min_digits, p);
+	decimal_put_pair(value, p);
+	p[2] = behind;
+	return p + 3;
 }
 
 static char *put_date(char *p, int64_t days)
@@ -144,11 +146,10 @@ static char *put_date(char *p, int64_t days)
 	civil_from_days(days, &year, &month, &day);
 	if (year < 0)
 		*p++ = '-';
-	p = put_digits(p, (uint64_t)(year < 0 ? -year : year), 4);
+	p += decimal_put_digits((uint64_t)(year < 0 ? -year : year), 4, p);
 	*p++ = '-';
-	p = put_digits(p, month, 2);
-	*p++ = '-';
-	return put_digits(p, day, 2);
+	p = put_pair(p, month, '-');
+	return put_pair(p, day, 'T');
 }
 
 size_t time_format_rfc3339(int64_t time_ms, char out[TIME_TEXT_BYTES])
@@ -158,16 +159,13 @@ size_t time_format_rfc3339(int64_t time_ms, char out[TIME_TEXT_BYTES])
 	uint64_t day_ms = (uint64_t)(rest_ms < 0 ? rest_ms + DAY_MS : rest_ms);
 	uint64_t day_seconds = day_ms / SECOND_MS;
 	char *p = put_date(out, days);
-	*p++ = 'T';
-	p = put_digits(p, day_seconds / 3600, 2);
-	*p++ = ':';
-	p = put_digits(p, day_seconds / 60 % 60, 2);
-	*p++ = ':';
-	p = put_digits(p, day_seconds % 60, 2);
-	if (day_ms % SECOND_MS) {
-		*p++ = '.';
-		p = put_digits(p, day_ms % SECOND_MS, 3);
-	}
+	p = put_pair(p, day_seconds / 3600, ':');
+	p = put_pair(p, day_seconds / 60 % 60, ':');
+	p = put_pair(p, day_seconds % 60, '.');
+	if (day_ms % SECOND_MS)
+		p += decimal_put_digits(day_ms % SECOND_MS, 3, p);
+	else
+		p--;
 	*p++ = 'Z';
 	*p = '\0';
 	return (size_t)(p - out);

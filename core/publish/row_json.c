@@ -2,6 +2,7 @@
 
 #include "core/base/decimal.h"
 #include "core/base/json_text.h"
+#include "core/base/rfc3339.h"
 
 enum { MICRO = 1000000, MICROS_PER_MS = 1000 };
 
@@ -33,67 +34,94 @@ void row_put_key(const struct row *row, struct buffer *out)
 	}
 }
 
-static void put_maybe(struct buffer *out, struct slice text)
+/* ---- JSON: written where there is room, up to the place returned ---- */
+
+static inline char *write_literal(char *to, const char *text, size_t len)
 {
-	if (text.len)
-		json_put_string(out, text);
-	else
-		json_put_literal(out, "null");
+	memcpy(to, text, len);
+	return to + len;
 }
 
-static void put_word(struct buffer *out, const char *word)
+#define WRITE(to, literal) write_literal(to, literal, sizeof(literal) - 1)
+
+static inline char *write_maybe(char *to, struct slice text)
 {
-	put_maybe(out, word ? slice_from(word) : (struct slice){NULL, 0});
+	return text.len ? json_write_string(to, text) : WRITE(to, "null");
 }
 
-static void put_switch(struct buffer *out, bool is_on)
+static inline char *write_word(char *to, const char *word)
 {
-	json_put_literal(out, is_on ? "true" : "false");
+	return write_maybe(to, word ? slice_from(word) : (struct slice){NULL, 0});
 }
 
-static void put_time(struct buffer *out, int64_t time_ms)
+static inline char *write_switch(char *to, bool is_on)
 {
-	json_put_char(out, '"');
-	json_put_time(out, time_ms);
-	json_put_char(out, '"');
+	return is_on ? WRITE(to, "true") : WRITE(to, "false");
 }
 
-static void put_quotient(struct buffer *out, int64_t numerator, int64_t denominator, int64_t scale)
+static inline char *write_time(char *to, int64_t time_ms)
+{
+	*to = '"';
+	to = json_write_time(to + 1, time_ms);
+	*to = '"';
+	return to + 1;
+}
+
+static char *write_quotient(char *to, int64_t numerator, int64_t denominator, int64_t scale)
 {
 	int64_t micros;
-	if (decimal_divide(numerator, denominator, scale, &micros))
-		json_put_micros(out, micros);
-	else
-		json_put_literal(out, "null");
+	return decimal_divide(numerator, denominator, scale, &micros) ? json_write_micros(to, micros)
+								      : WRITE(to, "null");
 }
 
-static void put_seconds(struct buffer *out, int64_t time_ms)
+static inline char *write_seconds(char *to, int64_t time_ms)
 {
-	if (time_ms < 0)
-		json_put_literal(out, "null");
-	else
-		json_put_micros(out, time_ms * MICROS_PER_MS);
+	return time_ms < 0 ? WRITE(to, "null") : json_write_micros(to, time_ms * MICROS_PER_MS);
 }
 
-#define put_TEXT json_put_string
-#define put_MAYBE put_maybe
-#define put_WORD put_word
-#define put_INTEGER json_put_integer
-#define put_COUNT json_put_integer
-#define put_SWITCH put_switch
-#define put_TIME put_time
-#define put_MICROS json_put_micros
-#define put_QUOTIENT put_quotient
-#define put_SECONDS put_seconds
+#define write_TEXT json_write_string
+#define write_MAYBE write_maybe
+#define write_WORD write_word
+#define write_INTEGER json_write_integer
+#define write_COUNT json_write_integer
+#define write_SWITCH write_switch
+#define write_TIME write_time
+#define write_MICROS json_write_micros
+#define write_QUOTIENT write_quotient
+#define write_SECONDS write_seconds
+
+/* Room for the fields, but for the texts of a row. */
+enum {
+	VALUE_BYTES_MAX = TIME_TEXT_BYTES + DECIMAL_TEXT_BYTES,
+	FIELDS_BYTES_MAX = 1
+#define FIELD(name, type, ...) + sizeof(",\"" #name "\":") + VALUE_BYTES_MAX
+#include "core/publish/row_fields.def"
+#undef FIELD
+};
+
+#define RUNG(name, constant, counter, of) \
+	_Static_assert(JSON_STRING_BYTES(0) + sizeof(#name) <= VALUE_BYTES_MAX, "a word has room");
+#define DIAGNOSIS(name, constant, sentence) \
+	_Static_assert(JSON_STRING_BYTES(0) + sizeof(#name) <= VALUE_BYTES_MAX, "a word has room");
+#include "core/model/diagnoses.def"
+
+/* Of the texts in it that are no words of ours. */
+static size_t texts_bytes_max(const struct row *row, struct slice key)
+{
+	return JSON_STRING_BYTES(key.len + row->id.len + row->name.len + row->account.len +
+				 row->campaign.len + row->adset.len + row->ad.len + row->window.len +
+				 row->currency.len);
+}
 
 void row_put_json(const struct row *row, struct slice key, struct buffer *out)
 {
-	size_t begin = out->len;
+	char *begin = buffer_reserve(out, FIELDS_BYTES_MAX + texts_bytes_max(row, key)), *to = begin;
 #define FIELD(name, type, ...) \
-	json_put_literal(out, ",\"" #name "\":"); \
-	put_##type(out, __VA_ARGS__);
+	to = WRITE(to, ",\"" #name "\":"); \
+	to = write_##type(to, __VA_ARGS__);
 #include "core/publish/row_fields.def"
 #undef FIELD
-	out->data[begin] = '{';
-	json_put_char(out, '}');
+	*begin = '{';
+	*to++ = '}';
+	out->len += (size_t)(to - begin);
 }
