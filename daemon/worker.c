@@ -16,6 +16,7 @@ enum {
 	BATCHES_PER_TURN = 16,
 	KNOWN_EVERY_MS = 50,
 	REPORTS_EVERY_MS = 500,
+	REPORTS_EVERY_BEHIND_MS = 4000, /* all of an ad each time, the more the more of a backlog was read */
 	MENDED_MS = 900000,
 	SAID_PER_EMIT = 8, /* so that a row is hardly older than its emit allows */
 	WORKER_MAX = 64, /* settings.def */
@@ -91,11 +92,16 @@ static void say_caught_up(struct worker_task *task)
 	bulletin_put_mark(task->worker->bulletin, NOTE_CAUGHT_UP);
 }
 
+static bool is_far_behind(const struct worker *worker)
+{
+	const struct pulse *pulse = &worker->options.shared->pulses[worker->options.number];
+	return atomic_load_explicit(&pulse->behind_count, memory_order_relaxed) > BEHIND_RECORDS;
+}
+
 static int64_t said_per_emit(const struct worker *worker)
 {
-	struct shared *shared = worker->options.shared;
-	const struct pulse *pulse = &shared->pulses[worker->options.number];
-	if (atomic_load_explicit(&pulse->behind_count, memory_order_relaxed) > BEHIND_RECORDS)
+	const struct shared *shared = worker->options.shared;
+	if (is_far_behind(worker))
 		return SAID_PER_EMIT_BEHIND;
 	bool is_near = atomic_load_explicit(&shared->is_merger, memory_order_relaxed);
 	return is_near ? SAID_PER_EMIT : SAID_PER_EMIT_FAR;
@@ -152,7 +158,7 @@ static void say_again(struct worker *worker)
 		worker->tasks[i].is_told = worker->tasks[i].is_caught_up = false;
 	}
 	memset(worker->due_ms, 0, sizeof(worker->due_ms));
-	worker->reports_due_ms = 0;
+	worker->reports_said_ms = 0;
 }
 
 static void say_activity(struct worker_task *task, int64_t now_ms)
@@ -179,6 +185,16 @@ static int64_t covered_ms(const struct worker_task *task)
 	return is_mended && task->covered_ms < mended_ms ? mended_ms : task->covered_ms;
 }
 
+/* By how far behind it is now: once it has caught up they come as soon as they do then. */
+static bool are_reports_due(struct worker *worker)
+{
+	int64_t every_ms = is_far_behind(worker) ? REPORTS_EVERY_BEHIND_MS : REPORTS_EVERY_MS;
+	bool are_due = loop_now_ms() >= worker->reports_said_ms + every_ms;
+	if (are_due)
+		worker->reports_said_ms = loop_now_ms();
+	return are_due;
+}
+
 /* Makes known what changed. What comes after a full ring waits in the panes. */
 static void make_known(struct worker *worker, bool is_last)
 {
@@ -193,9 +209,7 @@ static void make_known(struct worker *worker, bool is_last)
 	size_t window_count = worker_config(worker)->options.window_count;
 	bool with_history = mask >> window_count & 1;
 	bool with_everything = mask == (2u << window_count) - 1;
-	bool with_reports = loop_now_ms() >= worker->reports_due_ms;
-	if (with_reports)
-		worker->reports_due_ms = loop_now_ms() + REPORTS_EVERY_MS;
+	bool with_reports = are_reports_due(worker);
 	for (size_t i = 0; i < worker->options.task_count; i++) {
 		struct worker_task *task = &worker->tasks[i];
 		if (task->state != TASK_READING)

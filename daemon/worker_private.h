@@ -114,7 +114,7 @@ struct worker {
 	/* loop time: when a window, or the history, may be said again */
 	int64_t due_ms[WINDOW_COUNT_MAX + 1];
 	int64_t known_due_ms; /* when anything may */
-	int64_t reports_due_ms;
+	int64_t reports_said_ms; /* when they were last */
 	int64_t hindmost_ms;    /* the hindmost position of all workers */
 	int64_t hindmost_since; /* loop time when it became that */
 	struct ad_parents *parents; /* while a bulletin is read */
