@@ -64,9 +64,10 @@ static void insert_bins(struct pane *pane, const struct new_bins *new)
 	reserve_bins(pane, end + new->count);
 	pane->bin_count += (uint32_t)new->count;
 	for (size_t left = new->count; left > 0; left--) {
-		for (size_t at = new->bins[left - 1].at; end > at; end--)
-			pane->bins[end - 1 + left] = pane->bins[end - 1];
-		pane->bins[end - 1 + left] = new->bins[left - 1].bin;
+		size_t at = new->bins[left - 1].at;
+		memmove(&pane->bins[at + left], &pane->bins[at], (end - at) * sizeof(*pane->bins));
+		pane->bins[at + left - 1] = new->bins[left - 1].bin;
+		end = at;
 	}
 }
 
