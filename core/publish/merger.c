@@ -364,6 +364,17 @@ static void expect_rows_above(struct merger *merger, uint32_t ad, const struct s
 			cell_at(merger, merger->entities[ad].parents[level], span);
 }
 
+/* What a task says now, by which it has more than before. */
+static struct thin *replace_sums(struct thin *before, const struct pane *pane, const struct slot_sum *more,
+				 size_t more_count)
+{
+	struct slot_sum sums[SLOT_WROTE];
+	if (!before)
+		return thin_create(more, more_count);
+	free(before);
+	return thin_create(sums, thin_subtract(pane, NULL, sums));
+}
+
 static void put_part(struct merger *merger, uint32_t task, uint32_t entity, const struct span *span,
 		     const struct pane *pane, int64_t people)
 {
@@ -384,7 +395,7 @@ static void put_part(struct merger *merger, uint32_t task, uint32_t entity, cons
 	size_t count = thin_subtract(pane, part->sums, sums);
 	if (count == 0)
 		return;
-	part->sums = thin_add(part->sums, sums, count);
+	part->sums = replace_sums(part->sums, pane, sums, count);
 	add_to_ad_and_parents(merger, entity, span, &(struct difference){.sums = sums, .count = count});
 }
 

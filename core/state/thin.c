@@ -109,25 +109,40 @@ static struct thin *unpack(struct thin *thin)
 	return open;
 }
 
-struct thin *thin_pack(struct thin *thin)
+/* NULL where that is not smaller. */
+static struct thin *pack(const struct slot_sum *sums, size_t count)
 {
 	enum { SUM_BYTES_MAX = 13 };
 	char bytes[2 + PACKED_COUNT_MAX * SUM_BYTES_MAX];
-	if (!thin || thin->capacity == 0 || thin->count > PACKED_COUNT_MAX)
-		return thin;
-	char *end = number_put(bytes, thin->count);
-	for (size_t i = 0; i < thin->count; i++)
-		end = number_put_signed(number_put(end, thin->sums[i].slot), thin->sums[i].sum);
+	if (count > PACKED_COUNT_MAX)
+		return NULL;
+	char *end = number_put(bytes, count);
+	for (size_t i = 0; i < count; i++)
+		end = number_put_signed(number_put(end, sums[i].slot), sums[i].sum);
 	size_t len = (size_t)(end - bytes);
-	if (len >= thin->capacity * sizeof(struct slot_sum))
-		return thin;
-	free(thin);
-	thin = malloc(sizeof(*thin) + len);
+	if (len >= count * sizeof(struct slot_sum))
+		return NULL;
+	struct thin *thin = malloc(sizeof(*thin) + len);
 	CHECK(thin);
 	thin->count = (uint16_t)len;
 	thin->capacity = 0;
 	memcpy(thin->sums, bytes, len);
 	return thin;
+}
+
+struct thin *thin_pack(struct thin *thin)
+{
+	struct thin *packed = thin && thin->capacity ? pack(thin->sums, thin->count) : NULL;
+	if (!packed)
+		return thin;
+	free(thin);
+	return packed;
+}
+
+struct thin *thin_create(const struct slot_sum *sums, size_t count)
+{
+	struct thin *thin = pack(sums, count);
+	return thin ? thin : add_to_open(NULL, sums, count);
 }
 
 struct thin *thin_add(struct thin *thin, const struct slot_sum *sums, size_t count)
@@ -181,11 +196,29 @@ static inline void put_sum(struct taken *taken, unsigned slot, int64_t sum)
 		*taken->out++ = (struct slot_sum){sum, (uint16_t)slot};
 }
 
+/* The sums of a packed one, in the room. Returns how many. */
+static size_t read_packed(const struct thin *thin, struct slot_sum room[PACKED_COUNT_MAX])
+{
+	struct reader reader = reader_of_packed(thin);
+	size_t count = reader_unsigned(&reader);
+	CHECK(count <= PACKED_COUNT_MAX);
+	for (size_t i = 0; i < count; i++) {
+		room[i].slot = (uint16_t)reader_unsigned(&reader);
+		room[i].sum = reader_signed(&reader);
+	}
+	CHECK(!reader.failed);
+	return count;
+}
+
 size_t thin_subtract(const struct pane *pane, const struct thin *thin, struct slot_sum *sums)
 {
-	const struct slot_sum *first = thin ? thin->sums : NULL;
-	struct taken taken = {first, thin ? first + thin->count : NULL, sums};
-	CHECK(!thin || thin->capacity > 0);
+	struct slot_sum room[PACKED_COUNT_MAX];
+	const struct slot_sum *first = thin ? thin->sums : NULL, *end = thin ? first + thin->count : NULL;
+	if (thin && thin->capacity == 0) {
+		first = room;
+		end = room + read_packed(thin, room);
+	}
+	struct taken taken = {first, end, sums};
 	for (unsigned slot = pane_used(pane, 0); slot < SLOT_COUNT; slot = pane_used(pane, slot + 1))
 		put_sum(&taken, slot, pane->sums[slot]);
 	for (uint32_t i = 0; i < pane->bin_count; i++)

@@ -19,10 +19,12 @@ must_check struct thin *thin_add(struct thin *thin, const struct slot_sum *sums,
 /* Packs it, if that makes it smaller. It may move. */
 must_check struct thin *thin_pack(struct thin *thin);
 
+/* Of sums that thin_add takes; packed, if that makes it smaller. */
+must_check struct thin *thin_create(const struct slot_sum *sums, size_t count);
+
 void thin_add_to_pane(const struct thin *thin, struct pane *pane, int64_t sign);
 
-/* What a pane has more than a thin pane that is not packed: sums that thin_add takes, at most SLOT_WROTE.
- * Returns how many. */
+/* What a pane has more than a thin pane: sums that thin_add takes, at most SLOT_WROTE. Returns how many. */
 size_t thin_subtract(const struct pane *pane, const struct thin *thin, struct slot_sum *sums);
 
 /* The same bytes as pane_encode gives. Decoding makes a new one; slots out of range or order fail the
