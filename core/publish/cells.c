@@ -175,6 +175,12 @@ static struct cell_list *list_of(struct entity *entity, const struct span *span)
 	return span->kind == SPAN_HOUR ? &entity->hours : &entity->days;
 }
 
+static bool is_at(const struct cell_list *list, size_t place, const struct span *span)
+{
+	return place < list->count && list->cells[place]->span.from_ms == span->from_ms &&
+	       list->cells[place]->span.to_ms == span->to_ms;
+}
+
 struct cell *cell_find(const struct merger *merger, uint32_t at, const struct span *span)
 {
 	struct entity *entity = &merger->entities[at];
@@ -182,32 +188,48 @@ struct cell *cell_find(const struct merger *merger, uint32_t at, const struct sp
 		return entity->windows[span->window];
 	const struct cell_list *list = list_of(entity, span);
 	size_t place = find_place(list, span);
-	bool is_there = place < list->count && !span_is_after(&list->cells[place]->span, span);
-	return is_there ? list->cells[place] : NULL;
+	return is_at(list, place, span) ? list->cells[place] : NULL;
 }
 
-static void insert_cell(struct cell_list *list, struct cell *cell)
+static size_t insert_cell(struct cell_list *list, struct cell *cell)
 {
 	size_t place = find_place(list, &cell->span);
 	cell_list_push(list, cell);
 	memmove(&list->cells[place + 1], &list->cells[place],
 		(list->count - 1 - place) * sizeof(struct cell *));
 	list->cells[place] = cell;
+	return place;
+}
+
+static struct cell *add_cell(struct merger *merger, uint32_t at, const struct span *span)
+{
+	struct cell *cell = create_cell(merger, at, span);
+	if (span->kind == SPAN_WINDOW) {
+		merger->entities[at].windows[span->window] = cell;
+	} else {
+		struct cell_list *list = list_of(&merger->entities[at], span);
+		list->last = insert_cell(list, cell);
+	}
+	if (merger->is_published_expected)
+		cell_wait(merger, cell);
+	return cell;
 }
 
 struct cell *cell_at(struct merger *merger, uint32_t at, const struct span *span)
 {
-	struct cell *cell = cell_find(merger, at, span);
-	if (cell)
-		return cell;
-	cell = create_cell(merger, at, span);
+	struct entity *entity = &merger->entities[at];
 	if (span->kind == SPAN_WINDOW)
-		merger->entities[at].windows[span->window] = cell;
-	else
-		insert_cell(list_of(&merger->entities[at], span), cell);
-	if (merger->is_published_expected)
-		cell_wait(merger, cell);
-	return cell;
+		return entity->windows[span->window] ? entity->windows[span->window]
+						     : add_cell(merger, at, span);
+	struct cell_list *list = list_of(entity, span);
+	size_t place = list->last; /* mostly it or the next: tasks say an ad's spans in the order of time */
+	if (!is_at(list, place, span) && !is_at(list, ++place, span)) {
+		place = find_place(list, span);
+		if (!is_at(list, place, span))
+			return add_cell(merger, at, span);
+	}
+	list->last = place;
+	return list->cells[place];
 }
 
 static int64_t settled_from_ms(const struct merger *merger, const struct span *span, enum basis basis)

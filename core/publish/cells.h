@@ -47,6 +47,7 @@ struct cell_list {
 	struct cell **cells;
 	size_t count;
 	size_t capacity;
+	size_t last; /* the place that cell_at found last; it may be another's by now */
 };
 
 struct task_reports {

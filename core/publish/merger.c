@@ -48,15 +48,21 @@ static void cell_add(struct merger *merger, struct cell *cell, const struct diff
 		norms_note_change(merger, cell->entity);
 }
 
+/* All are found before any is added to: they come from memory at the same time then. */
 static void add_to_ad_and_parents(struct merger *merger, uint32_t ad, const struct span *span,
 				  const struct difference *difference)
 {
-	cell_add(merger, cell_at(merger, ad, span), difference, 1);
+	struct cell *cells[1 + PARENT_COUNT] = {cell_at(merger, ad, span)};
+	size_t count = 1;
 	for (int level = 0; level < PARENT_COUNT; level++) {
 		uint32_t parent = merger->entities[ad].parents[level];
 		if (parent != ENTITY_NONE)
-			cell_add(merger, cell_at(merger, parent, span), difference, 1);
+			cells[count++] = cell_at(merger, parent, span);
 	}
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(cells[i]->sums.bins);
+	for (size_t i = 0; i < count; i++)
+		cell_add(merger, cells[i], difference, 1);
 }
 
 /* Brings what the ad's reports give to a span up to date. Makes no cell to hold zeros. */
