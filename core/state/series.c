@@ -293,10 +293,24 @@ size_t series_history_place(const struct series *series, int64_t index)
 	return find_place(series->history, series->history_count, sizeof(*series->history), index - 1);
 }
 
-int64_t series_tally_count(const struct tallies *tallies, int64_t index)
+static struct tally *find_tally(const struct tallies *tallies, int64_t index)
 {
 	size_t at = find_place(tallies->entries, tallies->count, sizeof(*tallies->entries), index);
-	return at > 0 && tallies->entries[at - 1].index == index ? tallies->entries[at - 1].count : 0;
+	return at > 0 && tallies->entries[at - 1].index == index ? &tallies->entries[at - 1] : NULL;
+}
+
+int64_t series_tally_count(const struct tallies *tallies, int64_t index)
+{
+	const struct tally *tally = find_tally(tallies, index);
+	return tally ? tally->count : 0;
+}
+
+int64_t series_tally_say(struct tallies *tallies, int64_t index)
+{
+	struct tally *tally = find_tally(tallies, index);
+	if (tally)
+		tally->is_changed = false;
+	return tally ? tally->count : 0;
 }
 
 struct tally *series_tally_at(struct tallies *tallies, int64_t index)

@@ -166,6 +166,8 @@ void series_add_people(struct series *series, const struct frame *frame, int64_t
 struct tally *series_tally_at(struct tallies *tallies, int64_t index);
 /* What it is, 0 where there is none. */
 int64_t series_tally_count(const struct tallies *tallies, int64_t index);
+/* The same, to be made known: it has not changed since then. */
+int64_t series_tally_say(struct tallies *tallies, int64_t index);
 
 /* The slice of history with this index, made if it is new; valid until the next is made. */
 struct history_slice *series_history_at(struct series *series, int64_t index);

@@ -78,70 +78,100 @@ const struct series *window_look(struct window *window, uint32_t series)
 	return &window->series->series[series];
 }
 
-/* The sum of the slices in [from_ms, to_ms). */
-static void sum_history(const struct series *series, int64_t from_ms, int64_t to_ms, struct pane *sum)
+static void add_slices(const struct series *series, size_t begin, size_t end, struct pane *sum)
 {
-	int64_t begin = civil_floor(from_ms, HISTORY_SLICE_MS), end = civil_floor(to_ms, HISTORY_SLICE_MS);
-	size_t at = series_history_place(series, begin);
-	for (; at < series->history_count && series->history[at].index < end; at++)
+	for (size_t at = begin; at < end; at++)
 		thin_add_to_pane(series->history[at].pane, sum, 1);
+}
+
+static size_t place_at(const struct series *series, int64_t time_ms)
+{
+	return series_history_place(series, civil_floor(time_ms, HISTORY_SLICE_MS));
 }
 
 struct collect {
 	struct series *series;
 	uint32_t at;
 	const struct window_sink *sink;
-	struct pane sum;
+	struct pane sum; /* of an hour */
+	struct pane day; /* of a day */
+	int64_t hour_said; /* the last, INT64_MIN: none */
 };
 
 static void say_hour(struct collect *collect, int64_t hour)
 {
+	struct series *series = collect->series;
 	int64_t from_ms = hour * HOUR_MS;
 	pane_clear(&collect->sum);
-	sum_history(collect->series, from_ms, from_ms + HOUR_MS, &collect->sum);
+	add_slices(series, place_at(series, from_ms), place_at(series, from_ms + HOUR_MS), &collect->sum);
+	collect->hour_said = hour;
 	collect->sink->hour(collect->sink->ctx, collect->at, from_ms,
-			    collect->series->level == LEVEL_AD ? &collect->sum : NULL,
-			    series_tally_count(&collect->series->hours, hour));
+			    series->level == LEVEL_AD ? &collect->sum : NULL,
+			    series_tally_say(&series->hours, hour));
+}
+
+/* Adds slices of an hour to those of their day; what changed in it is said. */
+static void add_hour(struct collect *collect, size_t begin, size_t end, bool is_in_day)
+{
+	struct series *series = collect->series;
+	int64_t hour = civil_floor(series->history[begin].index, SLICES_PER_HOUR);
+	bool is_changed = false;
+	for (size_t at = begin; at < end; at++) {
+		is_changed |= series->history[at].is_changed;
+		series->history[at].is_changed = false;
+	}
+	if (is_changed && hour != collect->hour_said)
+		say_hour(collect, hour);
+	if (is_in_day && hour == collect->hour_said)
+		pane_add_pane(&collect->day, &collect->sum, 1);
+	else
+		add_slices(series, begin, end, &collect->day);
+}
+
+/* The day's hours that changed, too; some of them may lie in two days. Returns the place behind it. */
+static size_t say_day_and_hours(struct collect *collect, int64_t day)
+{
+	struct series *series = collect->series;
+	int64_t from_ms = zone_day_start_ms(series->zone, day);
+	int64_t to_ms = zone_day_start_ms(series->zone, day + 1);
+	size_t begin = place_at(series, from_ms), end = place_at(series, to_ms);
+	pane_clear(&collect->day);
+	for (size_t next = begin; begin < end; begin = next) {
+		int64_t hour = civil_floor(series->history[begin].index, SLICES_PER_HOUR);
+		while (next < end && civil_floor(series->history[next].index, SLICES_PER_HOUR) == hour)
+			next++;
+		add_hour(collect, begin, next, hour * HOUR_MS >= from_ms && (hour + 1) * HOUR_MS <= to_ms);
+	}
+	collect->sink->day(collect->sink->ctx, collect->at, from_ms, to_ms,
+			   series->level == LEVEL_AD ? &collect->day : NULL,
+			   series_tally_say(&series->days, day));
+	return end;
 }
 
 static void say_day(struct collect *collect, int64_t day)
 {
-	int64_t from_ms = zone_day_start_ms(collect->series->zone, day);
-	int64_t to_ms = zone_day_start_ms(collect->series->zone, day + 1);
-	pane_clear(&collect->sum);
-	sum_history(collect->series, from_ms, to_ms, &collect->sum);
-	collect->sink->day(collect->sink->ctx, collect->at, from_ms, to_ms,
-			   collect->series->level == LEVEL_AD ? &collect->sum : NULL,
-			   series_tally_count(&collect->series->days, day));
+	say_day_and_hours(collect, day);
+}
+
+static void say_slices(struct collect *collect)
+{
+	const struct series *series = collect->series;
+	collect->hour_said = INT64_MIN;
+	for (size_t at = 0; at < series->history_count;) {
+		int64_t to_ms = ((int64_t)series->history[at].index + 1) * HISTORY_SLICE_MS;
+		if (series->history[at].is_changed)
+			at = say_day_and_hours(collect, zone_day_of(series->zone, to_ms - 1));
+		else
+			at++;
+	}
 }
 
 static void say_tallies(struct collect *collect, struct tallies *tallies,
 			void (*say)(struct collect *, int64_t))
 {
 	for (size_t i = 0; i < tallies->count; i++) {
-		if (!tallies->entries[i].is_changed)
-			continue;
-		tallies->entries[i].is_changed = false;
-		say(collect, tallies->entries[i].index);
-	}
-}
-
-static void say_slices(struct collect *collect)
-{
-	int64_t hour_said = INT64_MIN, day_said = INT64_MIN;
-	for (size_t i = 0; i < collect->series->history_count; i++) {
-		struct history_slice *slice = &collect->series->history[i];
-		if (!slice->is_changed)
-			continue;
-		slice->is_changed = false;
-		int64_t hour = civil_floor(slice->index, SLICES_PER_HOUR);
-		int64_t day = zone_day_of(collect->series->zone, (int64_t)slice->index * HISTORY_SLICE_MS);
-		if (hour != hour_said)
-			say_hour(collect, hour);
-		if (day != day_said)
-			say_day(collect, day);
-		hour_said = hour;
-		day_said = day;
+		if (tallies->entries[i].is_changed)
+			say(collect, tallies->entries[i].index);
 	}
 }
 
@@ -176,6 +206,7 @@ void window_collect(struct window *window, uint32_t window_mask, bool with_histo
 		say_tallies(&collect, &collect.series->days, say_day);
 	}
 	pane_clear(&collect.sum);
+	pane_clear(&collect.day);
 }
 
 static void mark_tallies(struct tallies *tallies)
