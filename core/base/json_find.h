@@ -1,6 +1,6 @@
 /* Finds members in JSON that we have written ourselves: `member` is as it stands there, with what is in
- * front of the value, such as ",\"revision\":". Quotes within texts are escaped, so it is not found in
- * them. Pure. */
+ * front of the value, such as ",\"revision\":"; at least two bytes. Quotes within texts are escaped, so it is
+ * not found in them. Pure. */
 #ifndef LADDER_BASE_JSON_FIND_H
 #define LADDER_BASE_JSON_FIND_H
 
