@@ -25,14 +25,16 @@ static bool is_word(struct slice part, const char *word)
 /* %25 and %2F, and nothing else. */
 static bool put_id(struct slice part, struct buffer *out)
 {
-	for (size_t i = 0; i < part.len; i++) {
-		bool is_percent = part.len - i >= 3 && memcmp(part.data + i, "%25", 3) == 0;
-		bool is_slash = part.len - i >= 3 && memcmp(part.data + i, "%2F", 3) == 0;
-		if (part.data[i] == '%' && !is_percent && !is_slash)
+	const char *at = part.data, *end = part.data + part.len;
+	for (const char *percent; (percent = memchr(at, '%', (size_t)(end - at))); at = percent + 3) {
+		bool is_whole = end - percent >= 3;
+		bool is_slash = is_whole && memcmp(percent, "%2F", 3) == 0;
+		if (!is_slash && !(is_whole && memcmp(percent, "%25", 3) == 0))
 			return false;
-		buffer_put(out, is_slash ? "/" : &part.data[i], 1);
-		i += is_percent || is_slash ? 2 : 0;
+		buffer_put(out, at, (size_t)(percent - at));
+		buffer_put(out, is_slash ? "/" : "%", 1);
 	}
+	buffer_put(out, at, (size_t)(end - at));
 	return part.len > 0;
 }
 
