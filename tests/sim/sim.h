@@ -72,15 +72,21 @@ struct sim_answer sim_lua_run(const struct slice *keys, size_t key_count, const 
 enum { SIM_PARTITIONS_MAX = 4 };
 
 struct sim_record {
-	struct buffer key;
-	struct buffer value;
+	struct slice key;   /* absent: data is NULL. Both lie in one piece of memory */
+	struct slice value;
 	int64_t wall_ms;
+	size_t next;        /* the next one with this key in a compacted log; SIM_LAST: there is none */
 };
+
+#define SIM_LAST SIZE_MAX
 
 struct sim_log {
 	struct sim_record *records;
 	size_t count;
 	size_t capacity;
+	bool is_compacted;
+	size_t clean;       /* before it a compacted log shows each key's last record only, as of there */
+	uint32_t *index;    /* of a compacted log, open-addressed by key, twice the capacity: place + 1 */
 };
 
 struct sim_topic {
@@ -92,7 +98,11 @@ void sim_kafka_begin(void);
 void sim_kafka_end(void);
 /* Made if it is not there; stays where it is. */
 struct sim_topic *sim_topic(const char *name);
+void sim_topic_compact(const char *name); /* from now on; it is empty */
 void sim_append(struct sim_log *log, struct slice key, struct slice value);
+void sim_log_destroy(struct sim_log *log);
+/* Some logs are compacted, up to somewhere. */
+void sim_kafka_clean(void);
 
 /* Faults: the brokers are away until then; producers' sessions cannot go on. */
 void sim_kafka_away(int64_t until_us);
@@ -117,7 +127,9 @@ const struct counts *sim_world_counts(uint32_t task, size_t input);
 /* The merger of the instance that merges; NULL: nobody does. */
 struct merger;
 struct merger *sim_world_merger(void);
-/* What there is, and how often each fault has come. */
 void sim_world_print(void);
+/* Once, before all: how often each fault comes is counted over all processes from now on. */
+void sim_world_count(void);
+void sim_world_print_counts(void);
 
 #endif

@@ -17,6 +17,29 @@ static struct {
 	bool is_calm;
 } kafka;
 
+/* ---- Records ---- */
+
+/* Of no log yet; the memory is one piece. */
+static struct sim_record record_create(struct slice key, struct slice value)
+{
+	CHECK(key.len + value.len);
+	char *piece = malloc(key.len + value.len);
+	CHECK(piece);
+	if (key.len)
+		memcpy(piece, key.data, key.len);
+	if (value.len)
+		memcpy(piece + key.len, value.data, value.len);
+	return (struct sim_record){.key = {key.len ? piece : NULL, key.len},
+				   .value = {value.len ? piece + key.len : NULL, value.len}};
+}
+
+static char *piece_of(const struct sim_record *record)
+{
+	return (char *)(record->key.data ? record->key.data : record->value.data);
+}
+
+/* ---- Topics ---- */
+
 static bool is_away(void)
 {
 	return sim_now_us() < kafka.up_us;
@@ -29,18 +52,20 @@ void sim_kafka_begin(void)
 	kafka.is_calm = false;
 }
 
+void sim_log_destroy(struct sim_log *log)
+{
+	for (size_t i = 0; i < log->count; i++)
+		free(piece_of(&log->records[i]));
+	free(log->records);
+	free(log->index);
+	*log = (struct sim_log){0};
+}
+
 void sim_kafka_end(void)
 {
 	CHECK(!kafka.outs);
-	for (size_t i = 0; i < kafka.topic_count * SIM_PARTITIONS_MAX; i++) {
-		struct sim_log *log = &kafka.topics[i / SIM_PARTITIONS_MAX].logs[i % SIM_PARTITIONS_MAX];
-		for (size_t j = 0; j < log->count; j++) {
-			buffer_destroy(&log->records[j].key);
-			buffer_destroy(&log->records[j].value);
-		}
-		free(log->records);
-		*log = (struct sim_log){0};
-	}
+	for (size_t i = 0; i < kafka.topic_count * SIM_PARTITIONS_MAX; i++)
+		sim_log_destroy(&kafka.topics[i / SIM_PARTITIONS_MAX].logs[i % SIM_PARTITIONS_MAX]);
 }
 
 struct sim_topic *sim_topic(const char *name)
@@ -54,17 +79,76 @@ struct sim_topic *sim_topic(const char *name)
 	return topic;
 }
 
+void sim_topic_compact(const char *name)
+{
+	struct sim_topic *topic = sim_topic(name);
+	for (size_t i = 0; i < SIM_PARTITIONS_MAX; i++)
+		topic->logs[i].is_compacted = true;
+}
+
+/* ---- Logs ---- */
+
+static uint32_t *place_of(const struct sim_log *log, struct slice key)
+{
+	size_t at = hash_text(key) % (2 * log->capacity);
+	while (log->index[at] && !slice_equal(log->records[log->index[at] - 1].key, key))
+		at = (at + 1) % (2 * log->capacity);
+	return &log->index[at];
+}
+
+/* The record is the last of its key. */
+static void enter(struct sim_log *log, size_t at)
+{
+	CHECK(log->records[at].key.data);
+	uint32_t *place = place_of(log, log->records[at].key);
+	if (*place)
+		log->records[*place - 1].next = at;
+	*place = (uint32_t)at + 1;
+}
+
+static void log_grow(struct sim_log *log)
+{
+	log->capacity = log->capacity ? 2 * log->capacity : 64;
+	log->records = realloc(log->records, log->capacity * sizeof(*log->records));
+	CHECK(log->records);
+	if (!log->is_compacted)
+		return;
+	free(log->index);
+	log->index = calloc(2 * log->capacity, sizeof(*log->index));
+	CHECK(log->index);
+	for (size_t i = 0; i < log->count; i++)
+		if (log->records[i].next == SIM_LAST)
+			enter(log, i);
+}
+
+static void append(struct sim_log *log, struct sim_record record)
+{
+	if (log->count == log->capacity)
+		log_grow(log);
+	record.wall_ms = sim_wall_ms();
+	record.next = SIM_LAST;
+	log->records[log->count++] = record;
+	if (log->is_compacted)
+		enter(log, log->count - 1);
+}
+
 void sim_append(struct sim_log *log, struct slice key, struct slice value)
 {
-	if (log->count == log->capacity) {
-		log->capacity = log->capacity ? 2 * log->capacity : 64;
-		log->records = realloc(log->records, log->capacity * sizeof(*log->records));
-		CHECK(log->records);
+	append(log, record_create(key, value));
+}
+
+void sim_kafka_clean(void)
+{
+	for (size_t i = 0; i < kafka.topic_count * SIM_PARTITIONS_MAX; i++) {
+		struct sim_log *log = &kafka.topics[i / SIM_PARTITIONS_MAX].logs[i % SIM_PARTITIONS_MAX];
+		if (log->is_compacted && log->count > log->clean && sim_chance(500))
+			log->clean += 1 + sim_random(log->count - log->clean);
 	}
-	struct sim_record *record = &log->records[log->count++];
-	*record = (struct sim_record){.wall_ms = sim_wall_ms()};
-	buffer_put(&record->key, key.data, key.len);
-	buffer_put(&record->value, value.data, value.len);
+}
+
+static bool is_cleaned(const struct sim_log *log, const struct sim_record *record)
+{
+	return record->next < log->clean;
 }
 
 void sim_kafka_away(int64_t until_us)
@@ -197,13 +281,14 @@ size_t kafka_in_consume(struct kafka_in *in, size_t input, int32_t task, size_t 
 	reading->known_end = (int64_t)reading->log->count;
 	size_t count = 0;
 	size_t most = kafka.is_calm ? max_records : 1 + sim_random(max_records);
-	for (; count < most && reading->position < reading->known_end; count++) {
+	while (count < most && reading->position < reading->known_end) {
 		const struct sim_record *record = &reading->log->records[reading->position];
-		struct kafka_record handed = {.key = buffer_slice(&record->key),
-					      .value = buffer_slice(&record->value),
-					      .offset = reading->position++,
-					      .timestamp_ms = -1};
+		struct kafka_record handed = {.key = record->key, .value = record->value,
+					      .offset = reading->position++, .timestamp_ms = -1};
+		if (is_cleaned(reading->log, record))
+			continue;
 		callback(ctx, &handed);
+		count++;
 	}
 	return count;
 }
@@ -274,8 +359,8 @@ void kafka_group_commit(struct kafka_group *group, const char *topic, int32_t ta
 struct sending {
 	size_t topic;
 	int32_t partition;
-	struct buffer key;
-	struct buffer value;
+	struct sim_record record;
+	bool is_written; /* the log has the record */
 	void *token;
 	int64_t due_us;
 };
@@ -304,16 +389,16 @@ struct kafka_out *kafka_out_create(const struct kafka_out_options *options, stru
 	return out;
 }
 
-static void write(struct kafka_out *out, const struct sending *sending)
+static void write(struct kafka_out *out, struct sending *sending)
 {
-	sim_append(&out->topics[sending->topic]->logs[sending->partition], buffer_slice(&sending->key),
-		   buffer_slice(&sending->value));
+	append(&out->topics[sending->topic]->logs[sending->partition], sending->record);
+	sending->is_written = true;
 }
 
 static void sending_destroy(struct sending *sending)
 {
-	buffer_destroy(&sending->key);
-	buffer_destroy(&sending->value);
+	if (!sending->is_written)
+		free(piece_of(&sending->record));
 }
 
 /* The first of what is under way may have been written. */
@@ -355,9 +440,8 @@ static enum kafka_sent send_to(struct kafka_out *out, size_t topic, int32_t part
 	if (out->count && out->sending[out->count - 1].due_us > due_us)
 		due_us = out->sending[out->count - 1].due_us;
 	struct sending *sending = &out->sending[out->count++];
-	*sending = (struct sending){.topic = topic, .partition = partition, .token = token, .due_us = due_us};
-	buffer_put(&sending->key, key.data, key.len);
-	buffer_put(&sending->value, value.data, value.len);
+	*sending = (struct sending){.topic = topic, .partition = partition, .token = token, .due_us = due_us,
+				    .record = record_create(key, value)};
 	out->counts[topic].sent_count++;
 	return KAFKA_SENT;
 }
@@ -379,7 +463,7 @@ static void report(struct kafka_out *out, const struct sending *sending, bool is
 {
 	struct kafka_report report = {
 		.topic = sending->topic,
-		.key = buffer_slice(&sending->key),
+		.key = sending->record.key,
 		.token = sending->token,
 		.is_delivered = is_delivered,
 		.why = is_delivered ? NULL : "the session cannot go on",

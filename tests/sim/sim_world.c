@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "daemon/publisher_private.h"
 #include "daemon/worker_private.h"
@@ -41,7 +42,7 @@ static struct {
 	int owners[SIM_TASKS];       /* whom the group gave it to */
 	int64_t leave_by_us[SIM_TASKS]; /* being let go by its owner; 0: not */
 	bool is_calm;
-	uint64_t counts[FAULT_COUNT];
+	uint64_t *counts;            /* of faults, in all processes */
 } world;
 
 /* ---- Life ---- */
@@ -228,7 +229,7 @@ static void hurt(struct instance *instance, enum fault fault)
 {
 	if (!instance->is_alive)
 		return;
-	world.counts[fault]++;
+	__atomic_fetch_add(&world.counts[fault], 1, __ATOMIC_RELAXED);
 	switch (fault) {
 	case FAULT_CRASH:
 		end(instance);
@@ -268,7 +269,7 @@ static void strike(enum fault fault)
 		hurt(&world.instances[sim_random(SIM_INSTANCES_MAX)], fault);
 		return;
 	}
-	world.counts[fault]++;
+	__atomic_fetch_add(&world.counts[fault], 1, __ATOMIC_RELAXED);
 }
 
 /* In a hundred thousand steps. */
@@ -313,6 +314,8 @@ void sim_world_step(void)
 		strike_sometimes();
 	if (!world.is_calm && sim_chance(3))
 		sim_redis_save();
+	if (sim_chance(4))
+		sim_kafka_clean();
 	turn_group();
 	turn_instance(&world.instances[sim_random(SIM_INSTANCES_MAX)]);
 }
@@ -325,6 +328,9 @@ void sim_world_begin(const struct config *config, const struct identity *identit
 	world.nobody_erased = erased_create(NULL, 0);
 	world.plan = (struct memory_plan){.state_bytes = UINT64_MAX / 32, .prefetch_bytes = 1 << 20};
 	sim_kafka_begin();
+	sim_topic_compact(config->kafka.outputs.current);
+	sim_topic_compact(config->kafka.outputs.history);
+	sim_topic_compact(config->kafka.outputs.alerts);
 	sim_redis_begin();
 	for (size_t i = 0; i < SIM_TASKS; i++) {
 		world.owners[i] = NOBODY;
@@ -448,6 +454,17 @@ void sim_world_print(void)
 	for (size_t i = 0; i < SIM_INSTANCES_MAX; i++)
 		if (world.instances[i].is_alive)
 			print_instance(&world.instances[i]);
+}
+
+void sim_world_count(void)
+{
+	world.counts = mmap(NULL, FAULT_COUNT * sizeof(*world.counts), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(world.counts != MAP_FAILED);
+}
+
+void sim_world_print_counts(void)
+{
 	for (enum fault fault = 0; fault < FAULT_COUNT; fault++)
 		printf("%s%" PRIu64 " %s", fault ? ", " : "", world.counts[fault], fault_names[fault]);
 	printf("\n");

@@ -1,0 +1,42 @@
+/* The feed of a seed, what is expected of it, and whether that is what there is.
+ *
+ * One thread; aborts where memory is missing. */
+#ifndef LADDER_TESTS_SIM_SIM_FEED_H
+#define LADDER_TESTS_SIM_SIM_FEED_H
+
+#include "tests/sim/sim.h"
+
+extern const char *const sim_input_names[SIM_INPUTS];
+
+struct feed {
+	struct sim_log logs[SIM_INPUTS][SIM_TASKS];
+	size_t given[SIM_INPUTS][SIM_TASKS];
+	bool is_shuffled;
+};
+
+/* ---- sim_feed.c ---- */
+
+void feed_create(struct feed *feed, bool is_shuffled);
+void feed_destroy(struct feed *feed);
+/* Some of what there is comes; all of it by the end. */
+void feed_give(struct feed *feed, bool is_last);
+
+/* ---- sim_reference.c: one task after another that reads the feed in order, and sees no fault ---- */
+
+struct reference;
+
+struct reference *reference_create(const struct feed *feed, const struct config *config,
+				   const struct identity *identity);
+void reference_destroy(struct reference *reference);
+struct merger *reference_merger(struct reference *reference);
+const struct counts *reference_counts(const struct reference *reference, uint32_t task, size_t input);
+
+/* ---- sim_compare.c ---- */
+
+/* Whether the rows in the topics, those that the merger has, the counts and the dead letters are what they
+ * should be. Prints the first that is not. */
+bool sim_compare(uint64_t seed, const struct feed *feed, const struct config *config,
+		 const struct identity *identity, bool is_verbose);
+void sim_fail(uint64_t seed, const char *what, struct slice key);
+
+#endif
