@@ -69,7 +69,7 @@ struct sim_answer sim_lua_run(const struct slice *keys, size_t key_count, const 
 
 /* ---- Kafka: sim_kafka.c ---- */
 
-enum { SIM_PARTITIONS_MAX = 4 };
+enum { SIM_PARTITIONS_MAX = 4, SIM_STARTS_MAX = 2 };
 
 struct sim_record {
 	struct slice key;   /* absent: data is NULL. Both lie in one piece of memory */
@@ -86,6 +86,8 @@ struct sim_log {
 	size_t capacity;
 	bool is_compacted;
 	size_t clean;       /* before it a compacted log shows each key's last record only, as of there */
+	size_t starts[SIM_STARTS_MAX]; /* after each deletion; before the last there is nothing */
+	size_t start_count;
 	uint32_t *index;    /* of a compacted log, open-addressed by key, twice the capacity: place + 1 */
 };
 
@@ -101,19 +103,26 @@ struct sim_topic *sim_topic(const char *name);
 void sim_topic_compact(const char *name); /* from now on; it is empty */
 void sim_append(struct sim_log *log, struct slice key, struct slice value);
 void sim_log_destroy(struct sim_log *log);
+size_t sim_log_start(const struct sim_log *log);
 /* Some logs are compacted, up to somewhere. */
 void sim_kafka_clean(void);
 
 /* Faults: the brokers are away until then; producers' sessions cannot go on. */
 void sim_kafka_away(int64_t until_us);
 void sim_kafka_break_sessions(void);
+/* Deletes the front of the log, up to somewhere, at most SIM_STARTS_MAX times. False: no more. */
+bool sim_log_delete(struct sim_log *log);
 void sim_kafka_calm(void);
 
 /* ---- The world: sim_world.c ---- */
 
-enum { SIM_INPUTS = 4, SIM_TASKS = 3, SIM_INSTANCES_MAX = 3, SIM_WORKERS_MAX = 2 };
+enum { SIM_INPUTS = 4, SIM_INPUT_MESSAGES = 1, SIM_INPUT_OUTCOMES = 2, SIM_TASKS = 3,
+	SIM_INSTANCES_MAX = 3, SIM_WORKERS_MAX = 2 };
 
-void sim_world_begin(const struct config *config, const struct identity *identity);
+/* With gaps the inputs in which messages and outcomes are lose records, be they read or not. */
+void sim_world_begin(const struct config *config, const struct identity *identity, bool has_gaps);
+/* Another configuration is loaded everywhere. */
+void sim_world_reload(const struct config *config);
 void sim_world_end(void);
 /* One step of somebody, drawn by lot, then a little time. */
 void sim_world_step(void);
@@ -124,7 +133,11 @@ bool sim_world_is_quiet(void);
 /* What a task counted of an input. CHECK where it belongs to nobody or to two. */
 struct counts;
 const struct counts *sim_world_counts(uint32_t task, size_t input);
-/* The merger of the instance that merges; NULL: nobody does. */
+/* The gap in it that the task names, and the offset that is read next. The same. */
+struct input_gap;
+const struct input_gap *sim_world_gap(uint32_t task, size_t input, int64_t *offset);
+/* Stream time as the instance that merges has it, and its merger. CHECK that there is one. */
+int64_t sim_world_now_ms(void);
 struct merger;
 struct merger *sim_world_merger(void);
 void sim_world_print(void);

@@ -8,9 +8,22 @@
 
 extern const char *const sim_input_names[SIM_INPUTS];
 
+/* What of a log is not in the numbers: what was not there any more when nothing was known of it, what was
+ * deleted before it was read, [from, to), and what stands behind a gap where reading stopped. */
+struct missing {
+	size_t begin;
+	size_t from[SIM_STARTS_MAX];
+	size_t to[SIM_STARTS_MAX];
+	size_t count;
+	size_t end;
+};
+
 struct feed {
 	struct sim_log logs[SIM_INPUTS][SIM_TASKS];
+	struct missing missing[SIM_INPUTS][SIM_TASKS];
 	size_t given[SIM_INPUTS][SIM_TASKS];
+	int64_t max_ms; /* of all events */
+	int64_t now_ms; /* stream time where it may be of an event that is missing; else TIME_NONE */
 	bool is_shuffled;
 };
 
@@ -20,6 +33,9 @@ void feed_create(struct feed *feed, bool is_shuffled);
 void feed_destroy(struct feed *feed);
 /* Some of what there is comes; all of it by the end. */
 void feed_give(struct feed *feed, bool is_last);
+/* Takes from the daemon which records are missing, and stream time. False, and it is said: it cannot be. */
+bool feed_take_gaps(struct feed *feed, uint64_t seed);
+bool feed_is_missing(const struct feed *feed, size_t input, size_t task, size_t offset);
 
 /* ---- sim_reference.c: one task after another that reads the feed in order, and sees no fault ---- */
 

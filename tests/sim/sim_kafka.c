@@ -7,7 +7,7 @@
 #include "daemon/kafka_out.h"
 #include "tests/sim/sim.h"
 
-enum { TOPICS_MAX = 16 };
+enum { TOPICS_MAX = 16, FEW_RECORDS = 3 };
 
 static struct {
 	struct sim_topic topics[TOPICS_MAX];
@@ -146,6 +146,22 @@ void sim_kafka_clean(void)
 	}
 }
 
+size_t sim_log_start(const struct sim_log *log)
+{
+	return log->start_count ? log->starts[log->start_count - 1] : 0;
+}
+
+bool sim_log_delete(struct sim_log *log)
+{
+	size_t start = sim_log_start(log);
+	if (log->start_count == SIM_STARTS_MAX || start == log->count)
+		return false;
+	size_t most = log->count - start; /* often it is near the end, where nobody has read yet */
+	size_t kept = sim_random(sim_chance(700) && most > FEW_RECORDS ? FEW_RECORDS : most);
+	log->starts[log->start_count++] = log->count - kept;
+	return true;
+}
+
 static bool is_cleaned(const struct sim_log *log, const struct sim_record *record)
 {
 	return record->next < log->clean;
@@ -169,6 +185,7 @@ struct reading {
 	bool is_paused;
 	int64_t position;
 	int64_t known_end; /* as the brokers last said */
+	struct kafka_problem problem;
 };
 
 struct kafka_in {
@@ -216,14 +233,25 @@ static struct reading *reading_of(struct kafka_in *in, size_t input, int32_t tas
 
 static int64_t resolve(const struct sim_log *log, int64_t offset)
 {
-	int64_t end = (int64_t)log->count, at = 0;
+	int64_t end = (int64_t)log->count, at = (int64_t)sim_log_start(log);
 	if (offset >= 0)
 		return offset;
 	if (offset > KAFKA_IN_SINCE(0))
-		return offset == KAFKA_IN_END ? end : 0;
+		return offset == KAFKA_IN_END ? end : at;
 	while (at < end && log->records[at].wall_ms < KAFKA_IN_SINCE(offset))
 		at++;
 	return at;
+}
+
+/* Whether the log still has what is read next. */
+static bool has_next(struct reading *reading)
+{
+	int64_t start = (int64_t)sim_log_start(reading->log);
+	if (reading->position < start && reading->problem.kind == KAFKA_PROBLEM_NONE)
+		reading->problem = (struct kafka_problem){
+			.kind = KAFKA_PROBLEM_GAP, .wanted = reading->position, .log_start = start,
+			.log_end = (int64_t)reading->log->count};
+	return reading->problem.kind == KAFKA_PROBLEM_NONE;
 }
 
 bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offsets,
@@ -241,6 +269,8 @@ bool kafka_in_start_task(struct kafka_in *in, int32_t task, const int64_t *offse
 		CHECK(reading->position >= 0 && reading->position <= end);
 		reading->is_started = true;
 		reading->is_paused = false;
+		reading->problem.kind = KAFKA_PROBLEM_NONE;
+		(void)has_next(reading);
 		reading->known_end = in->ends[kafka_in_index(in, i, task)] = end;
 	}
 	return true;
@@ -276,7 +306,8 @@ size_t kafka_in_consume(struct kafka_in *in, size_t input, int32_t task, size_t 
 			kafka_in_record_callback *callback, void *ctx)
 {
 	struct reading *reading = reading_of(in, input, task);
-	if (!reading->is_started || reading->is_paused || is_away() || (!kafka.is_calm && sim_chance(300)))
+	if (!reading->is_started || reading->is_paused || is_away() || (!kafka.is_calm && sim_chance(300)) ||
+	    !has_next(reading))
 		return 0;
 	reading->known_end = (int64_t)reading->log->count;
 	size_t count = 0;
@@ -330,16 +361,20 @@ const int64_t *kafka_in_end_offsets(const struct kafka_in *in)
 
 const struct kafka_problem *kafka_in_problem(const struct kafka_in *in, size_t input, int32_t task)
 {
-	static const struct kafka_problem none = {.kind = KAFKA_PROBLEM_NONE};
-	(void)in, (void)input, (void)task;
-	return &none;
+	return &in->readings[kafka_in_index(in, input, task)].problem;
 }
 
 bool kafka_in_seek(struct kafka_in *in, size_t input, int32_t task, int64_t offset, struct kafka_error *error)
 {
-	(void)in, (void)input, (void)task, (void)offset, (void)error;
-	CHECK(false); /* there are no gaps */
-	return false;
+	struct reading *reading = reading_of(in, input, task);
+	if (is_away() || (!kafka.is_calm && sim_chance(100))) {
+		*error = (struct kafka_error){.fault = KAFKA_FAULT_RETRY, .text = "the brokers are away"};
+		return false;
+	}
+	CHECK(reading->problem.kind == KAFKA_PROBLEM_GAP && offset == reading->problem.log_start);
+	reading->position = offset;
+	reading->problem.kind = KAFKA_PROBLEM_NONE;
+	return true;
 }
 
 uint64_t kafka_in_print(struct slice key, struct slice value)

@@ -13,18 +13,20 @@ static int64_t now_us;
 /* 2026-06-01T00:00:00Z, where the wall clock begins. */
 #define WALL_BEGIN_US INT64_C(1780272000000000)
 
-void sim_begin(uint64_t seed)
-{
-	random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-	now_us = 1000000;
-}
-
 static uint64_t next_random(void)
 {
 	uint64_t x = random_state += UINT64_C(0x9e3779b97f4a7c15);
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
 	return x ^ x >> 31;
+}
+
+/* Seeds next to each other must not draw the same numbers one place apart. */
+void sim_begin(uint64_t seed)
+{
+	random_state = seed;
+	random_state = next_random();
+	now_us = 1000000;
 }
 
 uint64_t sim_random(uint64_t below)

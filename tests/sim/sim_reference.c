@@ -80,8 +80,8 @@ static int64_t read_inputs(struct reference *reference, const struct feed *feed)
 		for (reference->input = 0; reference->input < SIM_INPUTS; reference->input++) {
 			const struct sim_log *log = &feed->logs[reference->input][partition];
 			for (size_t i = 0; i < log->count; i++)
-				decode_record(reference->decoder, log->records[i].value,
-					      &events);
+				if (!feed_is_missing(feed, reference->input, partition, i))
+					decode_record(reference->decoder, log->records[i].value, &events);
 		}
 		if (reference->tasks[reference->task]->max_ms > now_ms)
 			now_ms = reference->tasks[reference->task]->max_ms;
@@ -93,6 +93,8 @@ static void read_all(struct reference *reference, const struct feed *feed)
 {
 	struct task_sink sink = {take_names, take_reports, take_window, take_span, reference};
 	int64_t now_ms = read_inputs(reference, feed);
+	if (feed->now_ms > now_ms)
+		now_ms = feed->now_ms;
 	for (reference->task = 0; reference->task < SIM_TASKS; reference->task++)
 		task_collect_names(reference->tasks[reference->task], &sink);
 	tell_parents(reference, &sink);

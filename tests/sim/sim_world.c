@@ -26,12 +26,13 @@ struct instance {
 
 enum fault {
 	FAULT_CRASH, FAULT_FREEZE, FAULT_EXPEL, FAULT_LEAVE, FAULT_CUT, FAULT_REDIS_CRASH, FAULT_REDIS_EMPTY,
-	FAULT_KAFKA_AWAY, FAULT_SESSION, FAULT_MEMORY, FAULT_COUNT
+	FAULT_KAFKA_AWAY, FAULT_SESSION, FAULT_MEMORY, FAULT_DELETE, FAULT_COUNT
 };
 
 static const char *const fault_names[FAULT_COUNT] = {
 	"crashes", "pauses", "expulsions", "leaves", "lost connections", "Redis losing writes",
-	"Redis losing all", "brokers away", "broken producer sessions", "memory full"};
+	"Redis losing all", "brokers away", "broken producer sessions", "memory full",
+	"records deleted"};
 
 static struct {
 	const struct config *config;
@@ -42,6 +43,7 @@ static struct {
 	int owners[SIM_TASKS];       /* whom the group gave it to */
 	int64_t leave_by_us[SIM_TASKS]; /* being let go by its owner; 0: not */
 	bool is_calm;
+	bool has_gaps;
 	uint64_t *counts;            /* of faults, in all processes */
 } world;
 
@@ -249,6 +251,15 @@ static void hurt(struct instance *instance, enum fault fault)
 	}
 }
 
+static bool delete_records(void)
+{
+	if (!world.has_gaps)
+		return false;
+	size_t input = SIM_INPUT_MESSAGES + sim_random(SIM_INPUT_OUTCOMES - SIM_INPUT_MESSAGES + 1);
+	const char *topic = world.config->kafka.inputs.items[input].topic;
+	return sim_log_delete(&sim_topic(topic)->logs[sim_random(SIM_TASKS)]);
+}
+
 static void strike(enum fault fault)
 {
 	switch (fault) {
@@ -265,6 +276,10 @@ static void strike(enum fault fault)
 	case FAULT_SESSION:
 		sim_kafka_break_sessions();
 		break;
+	case FAULT_DELETE:
+		if (!delete_records())
+			return;
+		break;
 	default:
 		hurt(&world.instances[sim_random(SIM_INSTANCES_MAX)], fault);
 		return;
@@ -276,7 +291,7 @@ static void strike(enum fault fault)
 static const unsigned fault_rates[FAULT_COUNT] = {
 	[FAULT_CRASH] = 150, [FAULT_FREEZE] = 100, [FAULT_EXPEL] = 100, [FAULT_LEAVE] = 80, [FAULT_CUT] = 200,
 	[FAULT_REDIS_CRASH] = 60, [FAULT_REDIS_EMPTY] = 15, [FAULT_KAFKA_AWAY] = 60, [FAULT_SESSION] = 100,
-	[FAULT_MEMORY] = 100};
+	[FAULT_MEMORY] = 100, [FAULT_DELETE] = 200};
 
 static void strike_sometimes(void)
 {
@@ -320,8 +335,9 @@ void sim_world_step(void)
 	turn_instance(&world.instances[sim_random(SIM_INSTANCES_MAX)]);
 }
 
-void sim_world_begin(const struct config *config, const struct identity *identity)
+void sim_world_begin(const struct config *config, const struct identity *identity, bool has_gaps)
 {
+	world.has_gaps = has_gaps;
 	world.config = config;
 	world.identity = identity;
 	world.is_calm = false;
@@ -338,6 +354,14 @@ void sim_world_begin(const struct config *config, const struct identity *identit
 	}
 	for (size_t i = 0; i < SIM_INSTANCES_MAX; i++)
 		world.instances[i].back_us = sim_now_us() + (int64_t)sim_random(4000000);
+}
+
+void sim_world_reload(const struct config *config)
+{
+	world.config = config;
+	for (size_t i = 0; i < SIM_INSTANCES_MAX; i++)
+		if (world.instances[i].is_alive)
+			atomic_store(&world.instances[i].shared.config, config);
 }
 
 void sim_world_end(void)
@@ -361,11 +385,18 @@ void sim_world_calm(void)
 
 /* ---- The end ---- */
 
+static bool stands_before_gap(const struct worker_task *task, size_t input)
+{
+	const struct worker *worker = task->worker;
+	return world.config->kafka.on_gap == CONFIG_ON_GAP_STOP &&
+	       kafka_in_problem(worker->in, input, (int32_t)task->number)->kind == KAFKA_PROBLEM_GAP;
+}
+
 static bool task_is_quiet(const struct worker_task *task)
 {
 	const struct worker *worker = task->worker;
 	for (size_t i = 0; i < worker->input_count; i++)
-		if (!kafka_in_at_end(worker->in, i, (int32_t)task->number))
+		if (!kafka_in_at_end(worker->in, i, (int32_t)task->number) && !stands_before_gap(task, i))
 			return false;
 	return task->is_caught_up && !task->commit && !task->is_committing && !task->is_dirty;
 }
@@ -425,12 +456,31 @@ const struct counts *sim_world_counts(uint32_t task, size_t input)
 	return &found->task->inputs[input];
 }
 
-struct merger *sim_world_merger(void)
+const struct input_gap *sim_world_gap(uint32_t task, size_t input, int64_t *offset)
+{
+	const struct worker_task *found = find_task(task);
+	CHECK(found);
+	*offset = kafka_in_position(found->worker->in, input, (int32_t)task);
+	return &found->inputs[input].gap;
+}
+
+static const struct instance *merging_instance(void)
 {
 	for (size_t i = 0; i < SIM_INSTANCES_MAX; i++)
 		if (world.instances[i].is_alive && publisher_merges(world.instances[i].publisher))
-			return world.instances[i].publisher->merging.merger;
+			return &world.instances[i];
+	CHECK(false);
 	return NULL;
+}
+
+int64_t sim_world_now_ms(void)
+{
+	return atomic_load(&merging_instance()->shared.now_ms);
+}
+
+struct merger *sim_world_merger(void)
+{
+	return merging_instance()->publisher->merging.merger;
 }
 
 static void print_instance(const struct instance *instance)

@@ -1,5 +1,5 @@
 /* Simulates the daemon in a world that goes wrong: simulate --seed N [--count N] [--jobs N] [--shuffle]
- * [--homes N] [--verbose]
+ * [--homes N] [--gaps] [--verbose]
  *
  * Each seed is a feed of its own, read by instances that crash, are paused, come and go, with a Redis that
  * loses connections and writes, and brokers that are away. Then all goes well again, and when everything
@@ -7,7 +7,8 @@
  * and saw nothing of that. A seed that fails is named, and fails again by itself. With --jobs seeds run side
  * by side. With --shuffle clicks and messages lie in any partition, and go to their people through the
  * shuffle topic; with --homes people are kept in the first N partitions, and what is theirs goes there by the
- * record's key, with --shuffle by what is in it. */
+ * record's key, with --shuffle by what is in it. With --gaps Kafka deletes records that may not be read yet,
+ * and the rows are those of what is left: seeds skip gaps, or stop there until a reload says to skip. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -30,6 +31,7 @@ static const char yaml[] =
 	"  home_partitions: %u\n"
 	"  inputs: [{topic: clicks, key: %s}, {topic: messages, key: %s}, {topic: outcomes},\n"
 	"    {topic: spend}]\n"
+	"  on_gap: %s\n"
 	"  outputs: {current: current, history: history, alerts: alerts, dead: dead, exchange: exchange}\n"
 	"clock: event\n"
 	"commit: {interval: 300ms}\n"
@@ -63,24 +65,37 @@ static bool settle(const struct feed *feed)
 
 struct simulation {
 	const struct config *config;
+	const struct config *stopping; /* at gaps; NULL: there are none */
 	const struct identity *identity;
 	bool is_verbose;
 };
 
+/* All has come to rest, and is as it should be. */
+static bool ends_well(const struct simulation *simulation, struct feed *feed, uint64_t seed)
+{
+	if (!settle(feed)) {
+		sim_fail(seed, "it does not come to an end", slice_from(""));
+		return false;
+	}
+	return (!simulation->stopping || feed_take_gaps(feed, seed)) &&
+	       sim_compare(seed, feed, simulation->config, simulation->identity, simulation->is_verbose);
+}
+
 static bool run_seed(void *ctx, uint64_t seed)
 {
 	const struct simulation *simulation = ctx;
-	const struct config *config = simulation->config;
 	struct feed feed;
 	sim_begin(seed);
-	sim_world_begin(config, simulation->identity);
-	feed_create(&feed, config_shuffle(config).is_on);
+	bool stops = simulation->stopping && sim_chance(500);
+	sim_world_begin(stops ? simulation->stopping : simulation->config, simulation->identity,
+			simulation->stopping != NULL);
+	feed_create(&feed, config_shuffle(simulation->config).is_on);
 	live(&feed);
-	bool is_settled = settle(&feed);
-	if (!is_settled)
-		sim_fail(seed, "it does not come to an end", slice_from(""));
-	bool is_right =
-		is_settled && sim_compare(seed, &feed, config, simulation->identity, simulation->is_verbose);
+	bool is_right = ends_well(simulation, &feed, seed);
+	if (stops && is_right) {
+		sim_world_reload(simulation->config);
+		is_right = ends_well(simulation, &feed, seed);
+	}
 	if (simulation->is_verbose)
 		sim_world_print();
 	sim_world_end();
@@ -94,6 +109,7 @@ struct arguments {
 	unsigned process_count;
 	unsigned home_count;
 	bool is_shuffled;
+	bool has_gaps;
 	bool is_verbose;
 };
 
@@ -104,6 +120,7 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 						{"jobs", required_argument, NULL, 'j'},
 						{"shuffle", no_argument, NULL, 'x'},
 						{"homes", required_argument, NULL, 'h'},
+						{"gaps", no_argument, NULL, 'g'},
 						{"verbose", no_argument, NULL, 'v'},
 						{NULL, 0, NULL, 0}};
 	*arguments = (struct arguments){.first = 1, .count = 1, .process_count = 1};
@@ -118,21 +135,24 @@ static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 			arguments->home_count = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'x')
 			arguments->is_shuffled = true;
+		else if (option == 'g')
+			arguments->has_gaps = true;
 		else if (option == 'v')
 			arguments->is_verbose = true;
 		else
 			return false;
 	}
+	bool is_forwarded = arguments->is_shuffled || arguments->home_count;
 	return optind == argc && arguments->home_count <= SIM_TASKS && arguments->process_count > 0 &&
-	       arguments->process_count <= JOBS_MAX;
+	       arguments->process_count <= JOBS_MAX && !(arguments->has_gaps && is_forwarded);
 }
 
-static struct config *load_config(const struct arguments *arguments)
+static struct config *load_config(const struct arguments *arguments, const char *on_gap)
 {
 	struct config_problems problems = {.file = "simulated"};
 	const char *keys = arguments->is_shuffled ? "none" : "user";
 	char text[2 * sizeof(yaml)];
-	snprintf(text, sizeof(text), yaml, arguments->home_count, keys, keys);
+	snprintf(text, sizeof(text), yaml, arguments->home_count, keys, keys, on_gap);
 	struct config *config = config_load_text(slice_from(text), CONFIG_NEED_KAFKA, &problems);
 	CHECK(config);
 	return config;
@@ -143,8 +163,8 @@ static uint64_t run_seeds(const struct arguments *arguments, struct simulation *
 	char again[128], homes[32] = "";
 	if (arguments->home_count)
 		snprintf(homes, sizeof(homes), "--homes %u ", arguments->home_count);
-	snprintf(again, sizeof(again), "simulate %s%s--verbose --seed ",
-		 arguments->is_shuffled ? "--shuffle " : "", homes);
+	snprintf(again, sizeof(again), "simulate %s%s%s--verbose --seed ",
+		 arguments->is_shuffled ? "--shuffle " : "", arguments->has_gaps ? "--gaps " : "", homes);
 	return sim_jobs_run(&(struct sim_jobs){.first = arguments->first,
 					       .count = arguments->count,
 					       .process_count = arguments->process_count,
@@ -169,13 +189,15 @@ int main(int argc, char **argv)
 	struct arguments arguments;
 	if (!read_arguments(argc, argv, &arguments)) {
 		fprintf(stderr, "usage: simulate [--seed N] [--count N] [--jobs N] [--shuffle] [--homes N] "
-			"[--verbose]\n");
+			"[--gaps] [--verbose]\n");
 		return 64;
 	}
 	keep_memory();
 	sim_world_count();
-	struct config *config = load_config(&arguments);
-	struct simulation simulation = {config, &identity, arguments.is_verbose};
+	struct config *config = load_config(&arguments, "skip");
+	struct config *stopping = load_config(&arguments, "stop");
+	struct simulation simulation = {config, arguments.has_gaps ? stopping : NULL, &identity,
+					arguments.is_verbose};
 	if (!arguments.is_verbose)
 		CHECK(freopen("/dev/null", "w", stderr)); /* what the instances log */
 	uint64_t failed = run_seeds(&arguments, &simulation);
@@ -183,5 +205,6 @@ int main(int argc, char **argv)
 	       failed);
 	sim_world_print_counts();
 	config_destroy(config);
+	config_destroy(stopping);
 	return failed > 0;
 }
