@@ -36,6 +36,7 @@ usage: sh tests/run.sh [--quick | --long] [NAME...]
     sim/simulate_shuffle      300 seeds             30,000                   LADDER_SIM_SHUFFLE_SEEDS
     sim/simulate_homes        100 seeds             10,000                   LADDER_SIM_HOMES_SEEDS
     sim/simulate_gaps         150 seeds             20,000                   LADDER_SIM_GAPS_SEEDS
+    sim/simulate_cluster      150 seeds             20,000                   LADDER_SIM_CLUSTER_SEEDS
     sim/*                     1 process each        one for each processor   LADDER_SIM_JOBS
     oracle/property           100 seeds             2,000                    LADDER_SEEDS
     long/alert_scenarios      a few scenarios       all                      -
@@ -75,6 +76,7 @@ if [ -n "$is_long" ]; then
 	export LADDER_SIM_SHUFFLE_SEEDS="${LADDER_SIM_SHUFFLE_SEEDS:-30000}"
 	export LADDER_SIM_HOMES_SEEDS="${LADDER_SIM_HOMES_SEEDS:-10000}"
 	export LADDER_SIM_GAPS_SEEDS="${LADDER_SIM_GAPS_SEEDS:-20000}"
+	export LADDER_SIM_CLUSTER_SEEDS="${LADDER_SIM_CLUSTER_SEEDS:-20000}"
 	export LADDER_FUZZ_SECONDS="${LADDER_FUZZ_SECONDS:-3600}"
 	export LADDER_SOAK_MINUTES="${LADDER_SOAK_MINUTES:-120}"
 	every_seeds=2000

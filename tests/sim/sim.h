@@ -2,10 +2,11 @@
  * publishers are the real ones, and what lies behind them is simulated.
  *
  *   real        worker*.c, ledger*.c with its script, publisher*.c, exchange.c, core/
- *   simulated   loop.h and the clocks (sim_loop.c), redis_link.h and Redis itself (sim_redis.c; the script
- *               runs in Lua: sim_lua.c), kafka_in.h, kafka_out.h and the brokers (sim_kafka.c)
- *   the rest    instances, the group that gives them tasks, the faults (sim_world.c); the feed and what is
- *               expected of it (simulate.c)
+ *   simulated   loop.h and the clocks (sim_loop.c), redis_link.h and Redis itself (sim_redis.c, as a
+ *               cluster sim_cluster.c; the script runs in Lua: sim_lua.c), kafka_in.h, kafka_out.h and the
+ *               brokers (sim_kafka.c)
+ *   the rest    instances, the group that gives them tasks, the faults (sim_world.c); the feed (sim_feed.c),
+ *               what is expected of it (sim_reference.c), whether it is so (sim_compare.c)
  *
  * Everything that may go one way or another is drawn from one generator: a seed says all that happens. Clocks
  * stand still but for sim_pass. Where memory is missing or a call is not one that the daemon makes, CHECK. */
@@ -29,7 +30,7 @@ void sim_pass(int64_t us);
 /* ---- Redis: sim_redis.c ---- */
 
 /* Nothing is there, and all is well. Links must be gone before. */
-void sim_redis_begin(void);
+void sim_redis_begin(bool is_cluster);
 void sim_redis_end(void);
 /* Does what has reached Redis by now. */
 void sim_redis_turn(void);
@@ -38,18 +39,22 @@ bool sim_redis_serve(struct loop *loop);
 
 /* Faults. Connections are lost, with what is under way on them: some of it is done later all the same. */
 void sim_redis_cut(void);
-/* Stops, and comes back with what was saved last: `is_empty`, with nothing at all. */
+/* Stops, and comes back with what was saved last: `is_empty`, with nothing at all. Of a cluster one node
+ * does, or is failed over to its replica, which has no more than that. */
 void sim_redis_crash(bool is_empty);
 void sim_redis_save(void);
+/* A slot of a cluster goes on moving. */
+void sim_redis_move(void);
 /* From now on connections are neither lost nor slow. */
 void sim_redis_calm(void);
 
 /* What the script of a commit asks of Redis, and what it is told. */
-enum sim_kind { SIM_NIL, SIM_STATUS, SIM_ERROR, SIM_TEXT, SIM_INTEGER, SIM_LIST };
+enum sim_kind { SIM_NIL, SIM_STATUS, SIM_ERROR, SIM_TEXT, SIM_INTEGER, SIM_LIST, SIM_SLOTS };
 struct sim_answer {
 	enum sim_kind kind;
 	int64_t integer;
-	struct buffer text; /* of a list: each text with its length in front (buffer_put_text) */
+	/* Of a list: each text with its length in front (buffer_put_text); of slots: sim_cluster.c. */
+	struct buffer text;
 	size_t count;
 };
 void sim_answer_destroy(struct sim_answer *answer);
@@ -119,8 +124,12 @@ void sim_kafka_calm(void);
 enum { SIM_INPUTS = 4, SIM_INPUT_MESSAGES = 1, SIM_INPUT_OUTCOMES = 2, SIM_TASKS = 3,
 	SIM_INSTANCES_MAX = 3, SIM_WORKERS_MAX = 2 };
 
-/* With gaps the inputs in which messages and outcomes are lose records, be they read or not. */
-void sim_world_begin(const struct config *config, const struct identity *identity, bool has_gaps);
+struct sim_options {
+	bool has_gaps;   /* the inputs in which messages and outcomes are lose records, be they read or not */
+	bool is_cluster; /* Redis is one */
+};
+void sim_world_begin(const struct config *config, const struct identity *identity,
+		     const struct sim_options *options);
 /* Another configuration is loaded everywhere. */
 void sim_world_reload(const struct config *config);
 void sim_world_end(void);

@@ -37,7 +37,10 @@ static void push_answer(lua_State *state, const struct sim_answer *answer)
 			lua_rawseti(state, -2, (int)i + 1);
 		}
 		return;
+	case SIM_SLOTS:
+		break;
 	}
+	CHECK(false);
 }
 
 static void call_redis(lua_State *state, struct sim_answer *answer)

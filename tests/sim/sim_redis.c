@@ -2,9 +2,10 @@
 #include <stdlib.h>
 
 #include "daemon/ledger_private.h"
-#include "tests/sim/sim_store.h"
+#include "tests/sim/sim_cluster.h"
 
 enum { ARGUMENTS_MAX = 2048, ROOM_BYTES = 64 << 10, UP_AFTER_MAX_US = 300000, LATE_MAX_US = 3000000 };
+enum { LINK_PLACES_MAX = 32 };
 
 struct command {
 	struct buffer *arguments;
@@ -16,6 +17,7 @@ struct command {
 /* Commands on their way on a connection that is lost, which Redis does all the same. */
 struct orphan {
 	struct command command;
+	unsigned server;
 	struct orphan *next;
 };
 
@@ -24,11 +26,21 @@ static struct {
 	struct sim_store saved;
 	struct redis_link *links;
 	struct orphan *orphans;
-	int64_t up_us;    /* it is away until then */
-	uint64_t epoch;   /* of its life: a connection is of one */
-	bool has_script;
+	struct server {
+		int64_t up_us;    /* it is away until then */
+		uint64_t epoch;   /* of its life: a connection is of one */
+		bool has_script;
+	} servers[SIM_SERVERS];
+	unsigned server;  /* that does a command */
+	bool is_asking;   /* behind ASKING */
+	bool is_in_script;
 	bool is_calm;
 } redis;
+
+static bool is_away(unsigned server)
+{
+	return sim_now_us() < redis.servers[server].up_us;
+}
 
 static void *grow(void *array, size_t *capacity, size_t count, size_t size)
 {
@@ -47,8 +59,17 @@ struct sim_answer sim_redis_do(const struct slice *arguments, size_t count)
 {
 	struct slice name = arguments[0]; /* SET and all of sets begin with S */
 	bool minds_kind = name.data[0] == 'S' || slice_equal(name, slice_from("GET"));
+	struct sim_answer refusal;
 	CHECK(count >= 2);
 	redis.store.now_us = sim_now_us();
+	redis.store.node = sim_cluster_node(redis.server);
+	if (!sim_cluster_allows(redis.server, redis.is_asking, &redis.store, arguments, count, &refusal)) {
+		if (!redis.is_in_script)
+			return refusal;
+		sim_answer_destroy(&refusal);
+		return sim_answer_text(SIM_ERROR, slice_from("ERR Script attempted to access a non local "
+							     "key in a cluster node"));
+	}
 	const struct sim_entry *entry = sim_store_find(&redis.store, arguments[1]);
 	CHECK(!entry || !minds_kind || entry->is_set == sim_store_is_of_sets(name));
 	return sim_store_do(&redis.store, arguments, count);
@@ -56,24 +77,45 @@ struct sim_answer sim_redis_do(const struct slice *arguments, size_t count)
 
 static const char script_hash[] = "0123456789abcdef0123456789abcdef01234567";
 
-static struct sim_answer do_command(const struct command *command)
+static struct sim_answer do_script(const struct slice *arguments, size_t count)
+{
+	struct sim_answer answer;
+	CHECK(slice_equal(arguments[1], slice_from(script_hash)) &&
+	      slice_equal(arguments[2], slice_from("3")));
+	redis.store.now_us = sim_now_us();
+	redis.store.node = sim_cluster_node(redis.server);
+	if (!sim_cluster_allows(redis.server, redis.is_asking, &redis.store, arguments, count, &answer))
+		return answer;
+	if (!redis.servers[redis.server].has_script)
+		return sim_answer_text(SIM_ERROR,
+				       slice_from("NOSCRIPT No matching script. Please use EVAL."));
+	redis.is_in_script = true;
+	answer = sim_lua_run(arguments + 3, 3, arguments + 6, count - 6);
+	redis.is_in_script = false;
+	return answer;
+}
+
+/* At a server, which may have been told ASKING just before. */
+static struct sim_answer do_command(const struct command *command, unsigned server, bool *is_asking)
 {
 	struct slice arguments[ARGUMENTS_MAX];
 	CHECK(command->count <= ARGUMENTS_MAX);
 	for (size_t i = 0; i < command->count; i++)
 		arguments[i] = buffer_slice(&command->arguments[i]);
+	redis.server = server;
+	redis.is_asking = *is_asking;
+	*is_asking = slice_equal(arguments[0], slice_from("ASKING"));
+	if (*is_asking)
+		return sim_answer_text(SIM_STATUS, slice_from("OK"));
+	if (slice_equal(arguments[0], slice_from("CLUSTER")))
+		return sim_cluster_slots();
 	if (slice_equal(arguments[0], slice_from("SCRIPT"))) {
-		redis.has_script = true;
+		redis.servers[server].has_script = true;
 		return sim_answer_text(SIM_TEXT, slice_from(script_hash));
 	}
-	if (!slice_equal(arguments[0], slice_from("EVALSHA")))
-		return sim_redis_do(arguments, command->count);
-	CHECK(slice_equal(arguments[1], slice_from(script_hash)) &&
-	      slice_equal(arguments[2], slice_from("3")));
-	if (!redis.has_script)
-		return sim_answer_text(SIM_ERROR,
-				       slice_from("NOSCRIPT No matching script. Please use EVAL."));
-	return sim_lua_run(arguments + 3, 3, arguments + 6, command->count - 6);
+	if (slice_equal(arguments[0], slice_from("EVALSHA")))
+		return do_script(arguments, command->count);
+	return sim_redis_do(arguments, command->count);
 }
 
 static void command_destroy(struct command *command)
@@ -83,11 +125,16 @@ static void command_destroy(struct command *command)
 	free(command->arguments);
 }
 
-static void forget_orphans(void)
+/* Those that are on their way to this server. */
+static void forget_orphans(unsigned server)
 {
-	while (redis.orphans) {
-		struct orphan *orphan = redis.orphans;
-		redis.orphans = orphan->next;
+	for (struct orphan **at = &redis.orphans; *at;) {
+		struct orphan *orphan = *at;
+		if (orphan->server != server) {
+			at = &orphan->next;
+			continue;
+		}
+		*at = orphan->next;
 		command_destroy(&orphan->command);
 		free(orphan);
 	}
@@ -106,7 +153,11 @@ struct redis_link {
 	struct redis_link *next;
 	struct loop *loop;
 	struct redis_handler handler;
-	struct redis_place place;
+	struct redis_place places[LINK_PLACES_MAX];
+	size_t place_count;
+	size_t place;      /* where it is, or tries to be */
+	unsigned server;   /* there */
+	bool is_asking;
 	enum link_state state;
 	int64_t up_us;
 	uint64_t epoch;
@@ -141,7 +192,13 @@ static void forget_under_way(struct redis_link *link)
 	command_destroy(&link->writing);
 	link->writing = (struct command){0};
 	link->command_count = link->reply_count = link->waiting_bytes = 0;
-	link->is_room_wanted = false;
+	link->is_room_wanted = link->is_asking = false;
+}
+
+static void try_place(struct redis_link *link, size_t place)
+{
+	link->place = place % link->place_count;
+	link->server = sim_cluster_server(&link->places[link->place]);
 }
 
 /* The first of them may have reached Redis, or its kernel, and are done at some time. */
@@ -157,6 +214,7 @@ static void lose(struct redis_link *link)
 		CHECK(orphan);
 		orphan->command = link->commands[i];
 		orphan->command.arrives_us = arrives_us;
+		orphan->server = link->server;
 		struct orphan **last = &redis.orphans;
 		while (*last)
 			last = &(*last)->next;
@@ -172,7 +230,8 @@ struct redis_link *redis_link_create(struct loop *loop, const struct redis_url *
 	CHECK(link);
 	link->loop = loop;
 	link->handler = *handler;
-	link->place = url->places[0];
+	redis_link_set_places(link, url->places, url->place_count);
+	try_place(link, 0);
 	wait_for_up(link);
 	link->next = redis.links;
 	redis.links = link;
@@ -201,19 +260,24 @@ bool redis_link_is_up(const struct redis_link *link)
 
 void redis_link_set_places(struct redis_link *link, const struct redis_place *places, size_t count)
 {
-	(void)link, (void)places, (void)count;
-	CHECK(false);
+	CHECK(count > 0 && count <= LINK_PLACES_MAX);
+	memcpy(link->places, places, count * sizeof(*places));
+	link->place_count = count;
+	link->place = 0;
+	for (size_t i = 0; i < count; i++)
+		if (sim_cluster_server(&places[i]) == link->server)
+			link->place = i;
 }
 
 const struct redis_place *redis_link_place(const struct redis_link *link)
 {
-	return &link->place;
+	return &link->places[link->place];
 }
 
 bool redis_link_is_cluster(const struct redis_link *link)
 {
 	(void)link;
-	return false;
+	return sim_cluster_is_on();
 }
 
 static void finish_command(struct redis_link *link)
@@ -292,6 +356,7 @@ void redis_link_drop(struct redis_link *link, const char *why)
 void redis_link_leave(struct redis_link *link, const char *why)
 {
 	redis_link_drop(link, why);
+	try_place(link, link->place + 1);
 }
 
 /* ---- Turns ---- */
@@ -312,7 +377,7 @@ static void do_arrived(struct redis_link *link)
 		struct command *command = &link->commands[done++];
 		for (size_t i = 0; i < command->count; i++)
 			link->waiting_bytes -= command->arguments[i].len;
-		take_answer(link, do_command(command));
+		take_answer(link, do_command(command, link->server, &link->is_asking));
 		command_destroy(command);
 	}
 	link->command_count -= done;
@@ -324,11 +389,12 @@ static void do_orphans(void)
 {
 	for (struct orphan **at = &redis.orphans; *at;) {
 		struct orphan *orphan = *at;
-		if (orphan->command.arrives_us > sim_now_us()) {
+		bool is_asking = false;
+		if (orphan->command.arrives_us > sim_now_us() || is_away(orphan->server)) {
 			at = &orphan->next;
 			continue;
 		}
-		struct sim_answer answer = do_command(&orphan->command);
+		struct sim_answer answer = do_command(&orphan->command, orphan->server, &is_asking);
 		sim_answer_destroy(&answer);
 		command_destroy(&orphan->command);
 		*at = orphan->next;
@@ -338,11 +404,10 @@ static void do_orphans(void)
 
 void sim_redis_turn(void)
 {
-	if (sim_now_us() < redis.up_us)
-		return;
 	do_orphans();
 	for (struct redis_link *link = redis.links; link; link = link->next)
-		if (link->state == LINK_UP && link->epoch == redis.epoch)
+		if (link->state == LINK_UP && !is_away(link->server) &&
+		    link->epoch == redis.servers[link->server].epoch)
 			do_arrived(link);
 }
 
@@ -361,16 +426,22 @@ static void deliver(struct redis_link *link)
 /* One thing that has happened on a link. */
 static bool serve(struct redis_link *link)
 {
-	bool is_away = sim_now_us() < redis.up_us || link->epoch != redis.epoch;
-	if (link->state == LINK_LOST || (link->state == LINK_UP && is_away)) {
+	const struct server *server = &redis.servers[link->server];
+	bool is_gone = is_away(link->server) || link->epoch != server->epoch;
+	if (link->state == LINK_LOST || (link->state == LINK_UP && is_gone)) {
 		forget_under_way(link);
 		wait_for_up(link);
 		link->handler.down(link->handler.ctx);
 		return true;
 	}
-	if (link->state == LINK_DOWN && sim_now_us() >= link->up_us && sim_now_us() >= redis.up_us) {
+	if (link->state == LINK_DOWN && sim_now_us() >= link->up_us && is_away(link->server)) {
+		try_place(link, link->place + 1);
+		wait_for_up(link);
+		return false;
+	}
+	if (link->state == LINK_DOWN && sim_now_us() >= link->up_us) {
 		link->state = LINK_UP;
-		link->epoch = redis.epoch;
+		link->epoch = server->epoch;
 		link->handler.up(link->handler.ctx);
 		return true;
 	}
@@ -396,18 +467,20 @@ bool sim_redis_serve(struct loop *loop)
 
 /* ---- Faults ---- */
 
-void sim_redis_begin(void)
+void sim_redis_begin(bool is_cluster)
 {
+	sim_cluster_begin(is_cluster);
 	sim_lua_begin(ledger_script);
-	redis.epoch = 1;
-	redis.up_us = 0;
-	redis.is_calm = redis.has_script = false;
+	for (size_t i = 0; i < SIM_SERVERS; i++)
+		redis.servers[i] = (struct server){.epoch = 1};
+	redis.is_calm = false;
 }
 
 void sim_redis_end(void)
 {
 	CHECK(!redis.links);
-	forget_orphans();
+	for (unsigned server = 0; server < SIM_SERVERS; server++)
+		forget_orphans(server);
 	sim_store_clear(&redis.store);
 	sim_store_clear(&redis.saved);
 	sim_lua_end();
@@ -420,18 +493,49 @@ void sim_redis_cut(void)
 			lose(link);
 }
 
+static void stop_server(unsigned server)
+{
+	redis.servers[server].epoch++;
+	redis.servers[server].has_script = false;
+	redis.servers[server].up_us = sim_now_us() + (int64_t)sim_random(2000000);
+	forget_orphans(server);
+}
+
+/* What is not the node's any more it throws away. */
+static void forget_strangers(unsigned node)
+{
+	for (size_t i = redis.store.count; i > 0; i--) {
+		struct sim_entry *entry = &redis.store.entries[i - 1];
+		if (entry->node == node && !sim_cluster_keeps(node, buffer_slice(&entry->key)))
+			sim_store_remove(&redis.store, entry);
+	}
+}
+
 void sim_redis_crash(bool is_empty)
 {
-	redis.epoch++;
-	redis.has_script = false;
-	redis.up_us = sim_now_us() + (int64_t)sim_random(2000000);
-	if (is_empty) {
-		sim_store_clear(&redis.store);
-		sim_store_clear(&redis.saved);
-	} else {
-		sim_store_copy(&redis.store, &redis.saved);
+	const struct sim_store nothing = {.count = 0};
+	unsigned node = sim_cluster_is_on() ? (unsigned)sim_random(SIM_NODES) : 0;
+	while (sim_cluster_is_moving(node))
+		node = (node + 1) % SIM_NODES;
+	stop_server(sim_cluster_master(node));
+	if (sim_cluster_is_on() && sim_chance(500)) {
+		sim_cluster_fail_over(node);
+		stop_server(sim_cluster_master(node));
 	}
-	forget_orphans();
+	if (is_empty)
+		sim_store_copy_node(&redis.saved, &nothing, node);
+	sim_store_copy_node(&redis.store, &redis.saved, node);
+	forget_strangers(node);
+}
+
+void sim_redis_move(void)
+{
+	unsigned from, to;
+	redis.store.now_us = sim_now_us();
+	if (!sim_cluster_move(&redis.store, &from, &to))
+		return;
+	sim_store_copy_node(&redis.saved, &redis.store, from);
+	sim_store_copy_node(&redis.saved, &redis.store, to);
 }
 
 void sim_redis_save(void)

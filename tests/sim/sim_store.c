@@ -34,17 +34,30 @@ static struct sim_entry *add(struct sim_store *store)
 	return entry;
 }
 
+static void copy_entry(struct sim_store *to, const struct sim_entry *entry)
+{
+	struct sim_entry *copy = add(to);
+	*copy = (struct sim_entry){.is_set = entry->is_set, .expires_us = entry->expires_us,
+				   .node = entry->node};
+	buffer_put(&copy->key, entry->key.data, entry->key.len);
+	buffer_put(&copy->text, entry->text.data, entry->text.len);
+}
+
 void sim_store_copy(struct sim_store *to, const struct sim_store *from)
 {
 	sim_store_clear(to);
-	for (size_t i = 0; i < from->count; i++) {
-		const struct sim_entry *entry = &from->entries[i];
-		struct sim_entry *copy = add(to);
-		*copy = (struct sim_entry){.is_set = entry->is_set, .expires_us = entry->expires_us,
-					   .node = entry->node};
-		buffer_put(&copy->key, entry->key.data, entry->key.len);
-		buffer_put(&copy->text, entry->text.data, entry->text.len);
-	}
+	for (size_t i = 0; i < from->count; i++)
+		copy_entry(to, &from->entries[i]);
+}
+
+void sim_store_copy_node(struct sim_store *to, const struct sim_store *from, unsigned node)
+{
+	for (size_t i = to->count; i > 0; i--)
+		if (to->entries[i - 1].node == node)
+			sim_store_remove(to, &to->entries[i - 1]);
+	for (size_t i = 0; i < from->count; i++)
+		if (from->entries[i].node == node)
+			copy_entry(to, &from->entries[i]);
 }
 
 void sim_store_remove(struct sim_store *store, struct sim_entry *entry)

@@ -27,6 +27,9 @@ struct sim_store {
 void sim_store_clear(struct sim_store *store);
 void sim_store_copy(struct sim_store *to, const struct sim_store *from);
 
+/* The same of what one node has. */
+void sim_store_copy_node(struct sim_store *to, const struct sim_store *from, unsigned node);
+
 /* NULL: it is not there, at this node and now. Valid until the next command. */
 struct sim_entry *sim_store_find(struct sim_store *store, struct slice key);
 void sim_store_remove(struct sim_store *store, struct sim_entry *entry);

@@ -5,7 +5,7 @@
 
 #include "daemon/publisher_private.h"
 #include "daemon/worker_private.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_cluster.h"
 
 enum { SESSION_MS = 2000, LET_GO_US = 8000000, NOTICE_MAX_US = 3000000 };
 enum { NOBODY = -1 };
@@ -43,7 +43,7 @@ static struct {
 	int owners[SIM_TASKS];       /* whom the group gave it to */
 	int64_t leave_by_us[SIM_TASKS]; /* being let go by its owner; 0: not */
 	bool is_calm;
-	bool has_gaps;
+	struct sim_options options;
 	uint64_t *counts;            /* of faults, in all processes */
 } world;
 
@@ -78,7 +78,7 @@ static struct worker *start_worker(struct instance *instance, size_t number, con
 		.task_count = count,
 		.memory = &world.plan,
 	};
-	options.redis.place_count = 1;
+	options.redis.place_count = sim_cluster_places(options.redis.places);
 	struct worker *worker = worker_create(&options);
 	CHECK(worker_begin(worker));
 	return worker;
@@ -253,7 +253,7 @@ static void hurt(struct instance *instance, enum fault fault)
 
 static bool delete_records(void)
 {
-	if (!world.has_gaps)
+	if (!world.options.has_gaps)
 		return false;
 	size_t input = SIM_INPUT_MESSAGES + sim_random(SIM_INPUT_OUTCOMES - SIM_INPUT_MESSAGES + 1);
 	const char *topic = world.config->kafka.inputs.items[input].topic;
@@ -331,13 +331,16 @@ void sim_world_step(void)
 		sim_redis_save();
 	if (sim_chance(4))
 		sim_kafka_clean();
+	if (world.options.is_cluster && sim_chance(world.is_calm ? 2 : 20))
+		sim_redis_move();
 	turn_group();
 	turn_instance(&world.instances[sim_random(SIM_INSTANCES_MAX)]);
 }
 
-void sim_world_begin(const struct config *config, const struct identity *identity, bool has_gaps)
+void sim_world_begin(const struct config *config, const struct identity *identity,
+		     const struct sim_options *options)
 {
-	world.has_gaps = has_gaps;
+	world.options = *options;
 	world.config = config;
 	world.identity = identity;
 	world.is_calm = false;
@@ -347,7 +350,7 @@ void sim_world_begin(const struct config *config, const struct identity *identit
 	sim_topic_compact(config->kafka.outputs.current);
 	sim_topic_compact(config->kafka.outputs.history);
 	sim_topic_compact(config->kafka.outputs.alerts);
-	sim_redis_begin();
+	sim_redis_begin(options->is_cluster);
 	for (size_t i = 0; i < SIM_TASKS; i++) {
 		world.owners[i] = NOBODY;
 		world.leave_by_us[i] = 0;
