@@ -202,6 +202,8 @@ static void put_answer(struct buffer *out, const struct sim_answer *answer)
 		while (!reader_at_end(&reader))
 			put_bulk(out, reader_text(&reader));
 		return;
+	case SIM_SLOTS: /* put_slots says them */
+		CHECK(false);
 	}
 }
 
