@@ -18,6 +18,7 @@ HERE = ROOT / "bench" / "peers"
 AT_END = re.compile(r"the peer has read to the end records=(\d+) ms=(\d+)")
 MONEY = ("click_cost", "revenue")
 QUIET_S = 5
+HISTORY_QUIET_S = 65  # a row of an hour that was sent comes again after publish.history_emit, a minute
 HEAP = "6g"
 
 
@@ -63,10 +64,10 @@ class Peer(Server):
         raise TimeoutError(f"{self.name} did not read to the end within {timeout_s} s")
 
 
-def wait_quiet(broker, topic):
+def wait_quiet(broker, topic, quiet_s=QUIET_S):
     """Until no row was written to a topic for a while."""
     count, since = -1, time.monotonic()
-    while time.monotonic() - since < QUIET_S:
+    while time.monotonic() - since < quiet_s:
         time.sleep(1)
         now = broker.count(topic)
         if now != count:
@@ -117,7 +118,7 @@ def run_ladderd(bench, broker, redis, folder, number):
         records, seconds = read_to_end(daemon, 600)
         note(bench, "ladderd", daemon, records, seconds)
         if number == 1:
-            wait_quiet(broker, "out.history.1")
+            wait_quiet(broker, "out.history.1", HISTORY_QUIET_S)
         daemon.stop()
     redis.command("FLUSHALL")
     return records
