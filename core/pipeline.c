@@ -8,6 +8,16 @@ const char *class_name(enum verdict_class class)
 	return names[class];
 }
 
+void counts_add(struct counts *sum, const struct counts *counts)
+{
+	for (int i = 0; i < CLASS_COUNT; i++)
+		sum->classes[i] += counts->classes[i];
+	for (int i = 0; i < REASON_COUNT; i++)
+		sum->reasons[i] += counts->reasons[i];
+	sum->forwarded += counts->forwarded;
+	sum->received += counts->received;
+}
+
 struct task *task_create(const struct options *options, const unsigned char identity_key[16],
 			 size_t input_count)
 {

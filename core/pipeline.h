@@ -36,6 +36,7 @@ struct counts {
 	uint64_t forwarded; /* to other tasks */
 	uint64_t received;  /* from them */
 };
+void counts_add(struct counts *sum, const struct counts *counts);
 
 struct verdict {
 	enum verdict_class class;

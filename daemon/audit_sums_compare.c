@@ -257,10 +257,8 @@ static void note_input(const struct comparison *comparison, size_t input)
 	struct counts all = {.forwarded = 0};
 	uint64_t decoded = 0;
 	for (size_t task = 0; task < sums->state->task_count; task++) {
-		const struct counts *counts = &audit_stored_of(sums, input, task)->counts;
+		counts_add(&all, &audit_stored_of(sums, input, task)->counts);
 		decoded += audit_tally_of(sums, input, task)->decoded;
-		for (int i = 0; i < CLASS_COUNT; i++)
-			all.classes[i] += counts->classes[i];
 	}
 	note(comparison, "%s: decoded %" PRIu64 "; stored: applied %" PRIu64 ", duplicate %" PRIu64
 	     ", late %" PRIu64 ", rejected %" PRIu64 ", ignored %" PRIu64, topic_of(comparison, input),

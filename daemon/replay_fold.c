@@ -382,14 +382,6 @@ static void fold_and_merge(struct fold_all *all, size_t worker_count, struct cou
 	free(workers);
 }
 
-static void add_counts(struct counts *to, const struct counts *from)
-{
-	for (int i = 0; i < CLASS_COUNT; i++)
-		to->classes[i] += from->classes[i];
-	for (int i = 0; i < REASON_COUNT; i++)
-		to->reasons[i] += from->reasons[i];
-}
-
 int64_t replay_fold(struct gather *const *gathers, size_t gather_count, size_t worker_count,
 		    const struct config *config, const unsigned char identity_key[16], struct merger *merger,
 		    struct counts *counts, uint64_t *frozen_count)
@@ -403,7 +395,7 @@ int64_t replay_fold(struct gather *const *gathers, size_t gather_count, size_t w
 		.now_ms = TIME_NONE,
 	};
 	for (size_t i = 0; i < gather_count; i++) {
-		add_counts(counts, &gathers[i]->counts);
+		counts_add(counts, &gathers[i]->counts);
 		if (gathers[i]->max_ms > all.now_ms)
 			all.now_ms = gathers[i]->max_ms;
 	}

@@ -32,9 +32,9 @@ struct task_sink merge_sink(struct merge_sink *merge)
 	return (struct task_sink){merge_names, merge_reports, merge_window, merge_span, merge};
 }
 
-/* The parents of every ad in `moved`, all at once: looking for the people of one ad reads everybody. */
-static void put_parents(struct task *task, const struct merger *merger, const struct buffer *moved,
-			const struct task_sink *sink)
+/* All at once: looking for the people of one ad reads everybody. */
+void merge_put_parents(struct task *task, const struct merger *merger, const struct buffer *moved,
+		       const struct task_sink *sink)
 {
 	struct buffer changes = {0};
 	struct reader reader = reader_of(buffer_slice(moved));
@@ -55,7 +55,7 @@ void task_merge(struct task *task, uint32_t number, struct merger *merger)
 	do {
 		struct buffer moved = merge.moved;
 		merge.moved = (struct buffer){0};
-		put_parents(task, merger, &moved, &sink);
+		merge_put_parents(task, merger, &moved, &sink);
 		buffer_destroy(&moved);
 		task_collect(task, ~0u, true, &sink);
 	} while (merge.moved.len);

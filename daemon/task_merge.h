@@ -17,4 +17,8 @@ struct merge_sink {
 };
 struct task_sink merge_sink(struct merge_sink *merge);
 
+/* Tells a task the parents, as the merger has them, of every ad in `moved`. */
+void merge_put_parents(struct task *task, const struct merger *merger, const struct buffer *moved,
+		       const struct task_sink *sink);
+
 #endif

@@ -205,16 +205,6 @@ static void compare_topic(struct comparison *comparison, const char *name)
 
 /* ---- Counts ---- */
 
-static void add_counts(struct counts *sum, const struct counts *counts)
-{
-	for (int i = 0; i < CLASS_COUNT; i++)
-		sum->classes[i] += counts->classes[i];
-	for (int i = 0; i < REASON_COUNT; i++)
-		sum->reasons[i] += counts->reasons[i];
-	sum->forwarded += counts->forwarded;
-	sum->received += counts->received;
-}
-
 /* Each event counts once, in the class that it would have had. What is forwarded is received once, and counts
  * there. */
 static bool compare_counts(uint64_t seed, const struct reference *reference)
@@ -222,8 +212,8 @@ static bool compare_counts(uint64_t seed, const struct reference *reference)
 	for (size_t input = 0; input < SIM_INPUTS; input++) {
 		struct counts sum = {.forwarded = 0}, wanted = {.forwarded = 0};
 		for (uint32_t task = 0; task < SIM_TASKS; task++) {
-			add_counts(&sum, sim_world_counts(task, input));
-			add_counts(&wanted, reference_counts(reference, task, input));
+			counts_add(&sum, sim_world_counts(task, input));
+			counts_add(&wanted, reference_counts(reference, task, input));
 		}
 		bool is_received_once = sum.forwarded == sum.received;
 		sum.forwarded = sum.received = 0;

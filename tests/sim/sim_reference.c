@@ -3,14 +3,14 @@
 #include "core/decode/decode.h"
 #include "core/diagnose/diagnose.h"
 #include "core/pipeline.h"
+#include "daemon/task_merge.h"
 #include "tests/sim/sim_feed.h"
 
 struct reference {
 	struct decoder *decoder;
 	struct task *tasks[SIM_TASKS];
-	struct merger *merger;
-	struct buffer moved; /* ads with other parents */
-	uint32_t task;
+	struct merge_sink merge;
+	uint32_t task; /* that reads */
 	size_t input;
 };
 
@@ -28,44 +28,13 @@ static void take_reject(void *ctx, enum reason reason, const char *detail, struc
 	task_count_rejected(reference->tasks[reference->task], reference->input, reason);
 }
 
-static void take_names(void *ctx, struct slice ad, const struct names *names)
-{
-	struct reference *reference = ctx;
-	if (merger_put_names(reference->merger, ad, names))
-		buffer_put_text(&reference->moved, ad);
-}
-
-static void take_reports(void *ctx, struct slice ad, const struct reports *reports)
-{
-	struct reference *reference = ctx;
-	merger_put_reports(reference->merger, reference->task, ad, reports);
-}
-
-static void take_window(void *ctx, struct entity_ref ref, size_t window, const struct pane *pane,
-			int64_t people)
-{
-	struct reference *reference = ctx;
-	merger_put_window(reference->merger, reference->task, ref, window, pane, people);
-}
-
-static void take_span(void *ctx, struct entity_ref ref, bool is_day, int64_t from_ms, int64_t to_ms,
-		      const struct pane *pane, int64_t people)
-{
-	struct reference *reference = ctx;
-	merger_put_span(reference->merger, reference->task, ref, is_day, from_ms, to_ms, pane, people);
-}
-
 static void tell_parents(struct reference *reference, const struct task_sink *sink)
 {
-	struct buffer moved = reference->moved;
-	reference->moved = (struct buffer){0};
-	struct reader reader = reader_of(buffer_slice(&moved));
-	while (!reader_at_end(&reader)) {
-		struct ad_parents change = {.ad = reader_text(&reader)};
-		change.parents = merger_parents(reference->merger, change.ad);
-		for (reference->task = 0; reference->task < SIM_TASKS; reference->task++)
-			(void)task_put_parents(reference->tasks[reference->task], &change, 1, sink);
-	}
+	struct merge_sink *merge = &reference->merge;
+	struct buffer moved = merge->moved;
+	merge->moved = (struct buffer){0};
+	for (merge->task = 0; merge->task < SIM_TASKS; merge->task++)
+		merge_put_parents(reference->tasks[merge->task], merge->merger, &moved, sink);
 	buffer_destroy(&moved);
 }
 
@@ -91,20 +60,21 @@ static int64_t read_inputs(struct reference *reference, const struct feed *feed)
 
 static void read_all(struct reference *reference, const struct feed *feed)
 {
-	struct task_sink sink = {take_names, take_reports, take_window, take_span, reference};
+	struct merge_sink *merge = &reference->merge;
+	struct task_sink sink = merge_sink(merge);
 	int64_t now_ms = read_inputs(reference, feed);
 	if (feed->now_ms > now_ms)
 		now_ms = feed->now_ms;
-	for (reference->task = 0; reference->task < SIM_TASKS; reference->task++)
-		task_collect_names(reference->tasks[reference->task], &sink);
+	for (merge->task = 0; merge->task < SIM_TASKS; merge->task++)
+		task_collect_names(reference->tasks[merge->task], &sink);
 	tell_parents(reference, &sink);
-	merger_advance(reference->merger, now_ms);
-	for (reference->task = 0; reference->task < SIM_TASKS; reference->task++) {
-		task_advance(reference->tasks[reference->task], now_ms);
-		task_collect_reports(reference->tasks[reference->task], &sink);
-		task_collect(reference->tasks[reference->task], ~0u, true, &sink);
+	merger_advance(merge->merger, now_ms);
+	for (merge->task = 0; merge->task < SIM_TASKS; merge->task++) {
+		task_advance(reference->tasks[merge->task], now_ms);
+		task_collect_reports(reference->tasks[merge->task], &sink);
+		task_collect(reference->tasks[merge->task], ~0u, true, &sink);
 	}
-	merger_check(reference->merger);
+	merger_check(merge->merger);
 }
 
 struct reference *reference_create(const struct feed *feed, const struct config *config,
@@ -113,7 +83,7 @@ struct reference *reference_create(const struct feed *feed, const struct config 
 	struct reference *reference = calloc(1, sizeof(*reference));
 	CHECK(reference);
 	reference->decoder = decoder_create(&(struct decode_limits){1 << 20, 256, 16});
-	reference->merger = merger_create(&config->options, diagnose);
+	reference->merge.merger = merger_create(&config->options, diagnose);
 	for (uint32_t i = 0; i < SIM_TASKS; i++)
 		reference->tasks[i] = task_create(&config->options, identity->person_key, SIM_INPUTS);
 	read_all(reference, feed);
@@ -123,16 +93,16 @@ struct reference *reference_create(const struct feed *feed, const struct config 
 void reference_destroy(struct reference *reference)
 {
 	decoder_destroy(reference->decoder);
-	merger_destroy(reference->merger);
+	merger_destroy(reference->merge.merger);
 	for (uint32_t i = 0; i < SIM_TASKS; i++)
 		task_destroy(reference->tasks[i]);
-	buffer_destroy(&reference->moved);
+	buffer_destroy(&reference->merge.moved);
 	free(reference);
 }
 
 struct merger *reference_merger(struct reference *reference)
 {
-	return reference->merger;
+	return reference->merge.merger;
 }
 
 const struct counts *reference_counts(const struct reference *reference, uint32_t task, size_t input)
