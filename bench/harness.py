@@ -27,6 +27,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import host_memory
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build-bench"
 LADDERD = BUILD / "ladderd"
@@ -66,6 +68,7 @@ def machine():
         "memory_gb": round(int(read_first("/proc/meminfo", r"MemTotal:\s*(\d+)", "0")) / 2**20, 1),
         "kernel": platform.release(),
         "huge_pages": read_first("/sys/kernel/mm/transparent_hugepage/enabled", r"\[(\w+)\]"),
+        "free_memory": host_memory.said(),
         "ladderd": command_says("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
         "compiler": command_says("gcc", "--version"),
         "librdkafka": command_says("pkg-config", "--modversion", "rdkafka"),
