@@ -1,9 +1,10 @@
 """The free memory of a virtual machine, kept while benchmarks run.
 
-Linux can give free pages back to the host (free page reporting, in blocks of 2^order pages). What touches such a
-page later waits for the host: of 2 MiB, ten to twenty times as long as for a page that the machine still has. Then
-whatever grows is measured by the host's speed and by how long the machine was idle before. So for the time of the
-benchmarks nothing is given back, and what is free is touched once before. Only root can; without, it stays as it is."""
+Linux can give free pages back to the host (free page reporting, in blocks of 2^order pages). What touches
+such a page later waits for the host, ten to twenty times as long as for one that the machine still has. Then
+whatever grows is measured by the host's speed, and by how long the machine was idle before. So while
+benchmarks run nothing is given back, and what is free is touched once before. Only root can do that;
+without, all stays as it is, and the table says so."""
 
 import contextlib
 import mmap
@@ -22,7 +23,8 @@ def said():
         order = ORDER.read_text().strip()
     except OSError:
         return "kept"
-    return "kept" if int(order) >= int(ORDER_NEVER) else f"given back to the host (page_reporting_order {order})"
+    is_kept = int(order) >= int(ORDER_NEVER)
+    return "kept" if is_kept else f"given back to the host (page_reporting_order {order})"
 
 
 def free_bytes():
