@@ -24,8 +24,9 @@ usage: sh tests/run.sh [--quick | --long] [NAME...]
   number. With a NAME only that one runs, as in sh tests/run.sh --long crash_points.
     test                      short                 long                     variable
     kills                     10 kills              500                      LADDER_KILLS
+    redis_losses              each loss once        50 times                 LADDER_ROUNDS
     instances                 3 rounds              84, of 6 moves each      LADDER_ROUNDS
-    sentinel                  one failover          and 20 swaps             LADDER_ROUNDS
+    sentinel                  one failover          and 50 swaps             LADDER_ROUNDS
     slow_redis                840,000 events        4,000,000, 640 MiB       LADDER_EVENTS
     crash_points              35 places, once each  20 times, random passes  LADDER_ROUNDS, LADDER_SEED
     failing_calls             200 cases             all, about 14,000        LADDER_CASES, LADDER_SEED

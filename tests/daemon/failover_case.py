@@ -1,21 +1,15 @@
 """What the tests of failovers share: a Redis and its replica, which redis.url both names, and a feed of which
-parts come all the time while one takes the other's place. What must hold in the end: fault_case.py."""
+parts come all the time while one takes the other's place: fed_case.py."""
 
-import threading
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 from broker import wait_until
-from daemon_case import FENCED, Daemon
-from fault_case import PARTITIONS, FaultCase
+from daemon_case import FENCED
+from fault_case import PARTITIONS
+from fed_case import READ_BACK, FedCase, vectors
 
 CHUNK_EVENTS = 1000
 CHUNK_PAUSE_S = 0.3
-READ_BACK = "a task is read back"
-
-
-def vectors(redis):
-    return [redis.command("GET", f"{{ladder:{task}}}:vector") for task in range(PARTITIONS)]
 
 
 def role(redis):
@@ -37,47 +31,12 @@ def follow(replica, master):
     wait_until(lambda: replica.command("ROLE")[3] == b"connected", 30, "the replica follows")
 
 
-class FailoverCase(FaultCase):
+class FailoverCase(FedCase):
     def __init__(self, folder, broker, master, replica, seed, chunks=60, **changes):
         self.master, self.replica = master, replica
         follow(replica, master)
         both = SimpleNamespace(url=f"redis://127.0.0.1:{master.port},127.0.0.1:{replica.port}/0")
-        super().__init__(folder, broker, both, chunks, CHUNK_EVENTS, seed, **changes)
-        self.daemon = Daemon(self.static)
-
-    @contextmanager
-    def running(self):
-        """The daemon runs, and events come."""
-        is_over, failures = threading.Event(), []
-
-        def send():
-            try:
-                while self.feed.chunk < self.feed.chunks and not is_over.wait(CHUNK_PAUSE_S):
-                    self.feed.send_chunk()
-            except Exception as error:
-                failures.append(error)
-        with self.daemon:
-            sender = threading.Thread(target=send)
-            sender.start()
-            try:
-                yield
-            finally:
-                is_over.set()
-                sender.join()
-            assert not failures, failures
-            self.daemon.stop()
-
-    def check_is_reading(self):
-        assert self.feed.chunk < self.feed.chunks, "every event is there already: nothing is tested here"
-        self.daemon.check_runs()
-
-    def wait_for_commits(self, redis):
-        """Until every task has committed there once more."""
-        before = vectors(redis)
-
-        def have_committed():
-            return all(now not in (None, then) for now, then in zip(vectors(redis), before))
-        self.daemon.wait_until(have_committed, 30, "a commit of every task")
+        super().__init__(folder, broker, both, chunks, CHUNK_EVENTS, seed, CHUNK_PAUSE_S, **changes)
 
     def lose_last_writes(self, promote):
         """The replica is cut off while commits go on; then the master is killed, and promote() makes the

@@ -1,9 +1,9 @@
 """Goal: no crash changes a number (promise P1). What `ladderd run` publishes equals `ladderd replay` over the
-same events, though meanwhile the daemon is killed, Redis is killed and loses its last writes or all it has,
-and Kafka is away.
+same events, though meanwhile the daemon is killed, and Kafka is away when it begins anew. What Redis loses:
+redis_losses.py.
 Method: events come at such a pace that there is always more to read; at random moments of a seed, kill -9
-and start again. Every step looks that it did what it is there for: that events were still coming, that the
-daemon had state to go on from, that it was fenced where Redis lost something."""
+and start again. Every step looks that it did what it is there for: that events were still coming, and that
+the daemon had state to go on from."""
 
 import os
 import random
@@ -22,7 +22,7 @@ SEED = int(os.environ.get("LADDER_SEED", 1))
 KILLS = int(os.environ.get("LADDER_KILLS", 500 if os.environ.get("LADDER_LONG") == "1" else 10))
 FEED = ["--seed", SEED, "--events", EVENTS, "--late", 5, "--duplicates", 3, "--ads", 24, "--span", "21d"]
 KILL_S = 2 if KILLS < 100 else 5  # a kill and a start; the long form has to bear other work beside it
-FEED_S = 18 + KILL_S * KILLS  # how long the events take to come
+FEED_S = 5 + KILL_S * KILLS  # how long the events take to come
 READ_BACK = re.compile(r'"a task is read back" task=(\d+) pages=(\d+) people=(\d+)')
 
 
@@ -53,47 +53,6 @@ class Case:
         print(f"{KILLS} kills, people found: {people[0]} at first, {people[-1]} at last", flush=True)
         assert people[-1] > people[0], people
 
-    def restart_redis(self):
-        """Killed, and back from its append-only file: whatever was under way is sent again."""
-        self.pause(0.3, 1)
-        self.check_is_reading()
-        self.redis.kill9()
-        self.pause(0.5, 1.5)
-        self.redis.start()
-        self.daemon.wait_said("redis is back", 30, count=2)
-
-    def lose_last_writes(self):
-        """Killed, and half of what it wrote is lost: some task has to be told."""
-        self.wait_for_commits()
-        self.check_is_reading()
-        fenced = self.daemon.count_said(FENCED)
-        self.redis.wait_rewritten()
-        self.redis.kill9()
-        size = sum(path.stat().st_size for path in self.redis.dir.glob("appendonlydir/*.incr.aof"))
-        self.redis.lose_last(size // 2)
-        self.redis.start()
-        self.daemon.wait_said(FENCED, 30, count=fenced + 1)
-        print(f"{size // 2} bytes lost, fenced: {self.daemon.count_said(FENCED) - fenced}", flush=True)
-
-    def lose_everything(self):
-        """Emptied while it runs: every task is read from the beginning of the log."""
-        self.wait_for_commits()
-        self.check_is_reading()
-        fenced = self.daemon.count_said(FENCED)
-        begun = len(READ_BACK.findall(self.daemon.said()))
-        self.redis.flushall()
-        self.daemon.wait_said(FENCED, 30, count=fenced + 4)
-        wait_until(lambda: len(READ_BACK.findall(self.daemon.said())) >= begun + 4, 30, "tasks read back")
-        empty = [found for found in READ_BACK.findall(self.daemon.said())[begun:] if found[1] == "0"]
-        assert len(empty) >= 4, self.daemon.said()
-
-    def wait_for_commits(self):
-        """Until each task has committed once more."""
-        def vectors():
-            return [self.redis.command("GET", f"{{ladder:{task}}}:vector") for task in range(4)]
-        before = vectors()
-        wait_until(lambda: all(a and a != b for a, b in zip(vectors(), before)), 30, "a commit of every task")
-
     def restart_broker(self, in_kafka):
         """Killed while everything is read from the beginning, because Redis was emptied while nobody looked:
         the daemon waits and goes on by itself."""
@@ -121,7 +80,7 @@ def audit(config):
 def test():
     rng = random.Random(SEED)
     with (tempfile.TemporaryDirectory() as name, Broker() as broker,
-          Redis("--auto-aof-rewrite-percentage", "0") as redis):
+          Redis() as redis):
         folder = Path(name)
         create_inputs(broker)
         generate(*FEED, "--out", folder / "events.ndjson")
@@ -131,10 +90,7 @@ def test():
         feed = start_generate(*FEED, "--kafka", broker.address, "--rate", EVENTS // FEED_S)
         with Daemon(config) as daemon:
             case = Case(broker, redis, daemon, feed, rng)
-            begin = time.monotonic()
-            for step in (case.kill_daemon, case.restart_redis, case.lose_last_writes, case.lose_everything):
-                step()
-                print(f"{time.monotonic() - begin:.1f} s: {step.__name__}", flush=True)
+            case.kill_daemon()
             assert feed.wait(120 + FEED_S) == 0, "generate could not send everything"
             in_kafka = sum(broker.count(topic) for topic in INPUTS)
             assert in_kafka >= EVENTS, in_kafka

@@ -6,7 +6,7 @@ sentinels promote the replica. The old master comes back, with what the new one 
 some seconds until the sentinels make it a replica: the daemon, killed and started meanwhile, works there, and
 has to find the new master.
 
-LADDER_LONG=1: then the sentinels are asked to swap the two, as often as LADDER_ROUNDS says (20)."""
+LADDER_LONG=1: then the sentinels are asked to swap the two, as often as LADDER_ROUNDS says (50)."""
 
 import os
 import tempfile
@@ -16,11 +16,12 @@ from pathlib import Path
 
 from broker import Broker, Redis, RedisError, run, wait_until
 from daemon_case import FENCED
-from failover_case import READ_BACK, FailoverCase, role, wait_for_role
+from failover_case import FailoverCase, role, wait_for_role
 from fault_case import PARTITIONS
+from fed_case import READ_BACK
 
 SEED = int(os.environ.get("LADDER_SEED", 3))
-ROUNDS = int(os.environ.get("LADDER_ROUNDS", 20 if os.environ.get("LADDER_LONG") == "1" else 0))
+ROUNDS = int(os.environ.get("LADDER_ROUNDS", 50 if os.environ.get("LADDER_LONG") == "1" else 0))
 SENTINELS, QUORUM = 3, 2
 FAILOVER_S, AGAIN_S = 90, 15
 NAME = "ladder"

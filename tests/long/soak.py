@@ -29,7 +29,7 @@ from broker import Broker, Redis, run
 from daemon_case import LADDERD, Daemon, by_key, replay, stop_within, windows, write_events
 from fault_case import FaultCase, Feed
 
-CHUNK_S, CHUNK_EVENTS = 2, 200
+CHUNK_S = 2
 # Whoever is behind by the lateness, here 75 s, counts less: one input may be read before another.
 DAYS_A_MINUTE, DAYS_MAX = 4, 360
 LADDER = {"retention": "14d", "lateness": "5d", "outcome_window": "5d"}
@@ -44,6 +44,7 @@ BOUNDS = {"rss_mib": (1.25, 24), "fds": (1, 8), "threads": (1, 2), "keys": (1.25
 def parse_options():
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--rate", type=int, default=100, help="events a second")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -123,6 +124,7 @@ class Soak:
         self.rng = random.Random(options.seed)
         self.gauges, self.faults = Gauges(options.minutes), Counter()
         self.begin = time.monotonic()
+        self.chunk_events = options.rate * CHUNK_S
         self.said = self.sent = 0
         self.bag = []
         self.gap_s = min(20, max(4, self.minutes / 2))
@@ -159,7 +161,7 @@ class Soak:
 
     def say(self, when):
         last = self.gauges.last
-        print(f"{when}  sent {self.sent * CHUNK_EVENTS:,}  faults {sum(self.faults.values())}  "
+        print(f"{when}  sent {self.sent * self.chunk_events:,}  faults {sum(self.faults.values())}  "
               f"RSS {last['rss_mib']} MiB  fds {last['fds']}  threads {last['threads']}  "
               f"keys {last['keys']} and {last['staged']} staged", flush=True)
 
@@ -261,7 +263,7 @@ def test(options):
     with (tempfile.TemporaryDirectory(prefix="ladder-soak-") as name, Broker() as broker,
           Redis("--auto-aof-rewrite-percentage", "0") as redis):
         spans = windows(("5m", "10s"), ("1h", "1m"), ("24h", "15m"), ("7d", "6h"), emit="5s")
-        case = SoakCase(Path(name), broker, redis, chunks, CHUNK_EVENTS, options.seed,
+        case = SoakCase(Path(name), broker, redis, chunks, options.rate * CHUNK_S, options.seed,
                         f"{days_of(options.minutes)}d", ladder=LADDER, windows=spans,
                         publish={"history_emit": "5s"})
         whole = masked(case.want)
