@@ -237,7 +237,9 @@ static uint64_t next_announcement(const struct far *far)
 {
 	uint64_t random = exchange_sender(far->exchange) & ((1 << ANNOUNCEMENT_RANDOM_BITS) - 1);
 	uint64_t next = wall_micros() << ANNOUNCEMENT_RANDOM_BITS | random;
-	return next > far->announcement ? next : far->announcement + 1;
+	uint64_t greatest = far->announcement > far->own_announcement ? far->announcement
+								      : far->own_announcement;
+	return next > greatest ? next : greatest + 1;
 }
 
 static bool listen(struct publisher *publisher, bool is_merger)
@@ -266,7 +268,7 @@ static void begin_merging(struct publisher *publisher)
 		raise_revision(&shared->revision,
 			       revision_beyond(atomic_load_explicit(&shared->revision,
 								    memory_order_relaxed)));
-	far->announcement = next_announcement(far);
+	far->announcement = far->own_announcement = next_announcement(far);
 	far->lease_ms = INT64_MIN / 2;
 	far->look_due_ms = loop_now_ms() + LOOK_SESSIONS * publisher->session_ms;
 	far->is_down_lost = !send_record(publisher, EXCHANGE_ANNOUNCE, TIME_NONE, TIME_NONE,
@@ -401,15 +403,25 @@ static void hear_new(struct publisher *publisher, const struct exchange_head *he
 	ask(publisher);
 }
 
+/* An announcement that was made here may have been lost, task 0 given back to the one before, and that one
+ * goes on, who never heard of it. Where it was not lost, somebody announces himself after it. */
+static bool is_given_up(const struct publisher *publisher, const struct exchange_head *head)
+{
+	const struct far *far = &publisher->far;
+	return !publisher_merges(publisher) && far->announcement == far->own_announcement &&
+	       !is_own(publisher, head);
+}
+
 static void hear_down(struct publisher *publisher, const struct exchange_head *head, struct slice notes)
 {
 	struct far *far = &publisher->far;
 	struct shared *shared = publisher->shared;
-	if (head->announcement < far->announcement) {
+	bool is_older = head->announcement < far->announcement;
+	if (is_older && !is_given_up(publisher, head)) {
 		hear_stale(publisher, head);
 		return;
 	}
-	if (head->announcement > far->announcement)
+	if (head->announcement != far->announcement)
 		hear_new(publisher, head);
 	if (is_own(publisher, head)) {
 		far->lease_ms = head->sent_ms;

@@ -98,7 +98,8 @@ struct merging {
 /* publisher_far.c */
 struct far {
 	struct exchange *exchange;
-	uint64_t announcement;    /* the greatest that was heard of, or made */
+	uint64_t announcement;    /* the greatest that was heard of, or made; see hear_down */
+	uint64_t own_announcement; /* the last that was made here */
 	int64_t next_try_ms;      /* loop time: when to merge again, or to listen again */
 	int64_t beat_due_ms;      /* loop time */
 	int64_t lease_ms;         /* loop time when the last beat that came back was sent */

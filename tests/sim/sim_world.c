@@ -434,6 +434,16 @@ static bool publisher_is_quiet(struct publisher *publisher)
 		!merger_is_waiting(publisher->merging.merger, &due_ms));
 }
 
+/* Redis may have lost the claim of an owner that the merger listened to: then it takes time until it listens
+ * to the one before him again. */
+static bool listens_to_owners(const struct publisher *publisher)
+{
+	for (uint32_t i = 0; i < SIM_TASKS; i++)
+		if (publisher->merging.sources[i].term != find_task(i)->term)
+			return false;
+	return true;
+}
+
 bool sim_world_is_quiet(void)
 {
 	size_t merging_count = 0;
@@ -447,7 +457,11 @@ bool sim_world_is_quiet(void)
 		if (!instance->is_alive || instance->is_leaving || instance->expelled_us ||
 		    !publisher_is_quiet(instance->publisher))
 			return false;
-		merging_count += publisher_merges(instance->publisher);
+		if (!publisher_merges(instance->publisher))
+			continue;
+		merging_count++;
+		if (!listens_to_owners(instance->publisher))
+			return false;
 	}
 	return merging_count == 1;
 }
@@ -489,16 +503,20 @@ struct merger *sim_world_merger(void)
 static void print_instance(const struct instance *instance)
 {
 	const struct publisher *publisher = instance->publisher;
-	printf("instance: leaving %d, expelled %d, merges %d, wanted merger %d, caught up %zu, letters %zu\n",
-	       instance->is_leaving, instance->expelled_us != 0, publisher_merges(publisher),
-	       atomic_load(&instance->shared.is_merger), publisher->merging.caught_up_count,
+	printf("instance: leaving %d, expelled %d, merges %d, wanted merger %d, announcement %" PRIu64
+	       ", caught up %zu, letters %zu\n", instance->is_leaving, instance->expelled_us != 0,
+	       publisher_merges(publisher), atomic_load(&instance->shared.is_merger),
+	       publisher->far.announcement, publisher->merging.caught_up_count,
 	       dead_letters_waiting(publisher->dead));
+	for (uint32_t i = 0; publisher_merges(publisher) && i < SIM_TASKS; i++)
+		printf("  hears task %" PRIu32 ": term %" PRIu64 ", caught up %d\n", i,
+		       publisher->merging.sources[i].term, publisher->merging.sources[i].is_caught_up);
 	for (size_t w = 0; w < instance->worker_count; w++)
 		for (size_t t = 0; t < instance->workers[w]->options.task_count; t++) {
 			const struct worker_task *task = &instance->workers[w]->tasks[t];
-			printf("  task %" PRIu32 ": state %d, caught up %d, told %d, dirty %d\n",
-			       task->number, task->state, task->is_caught_up, task->is_told,
-			       task->is_dirty);
+			printf("  task %" PRIu32 ": term %" PRIu64
+			       ", state %d, caught up %d, told %d, dirty %d\n", task->number, task->term,
+			       task->state, task->is_caught_up, task->is_told, task->is_dirty);
 		}
 }
 
