@@ -55,4 +55,4 @@ class FedCase(FaultCase):
 
         def have_committed():
             return all(now not in (None, then) for now, then in zip(vectors(redis), before))
-        self.daemon.wait_until(have_committed, 30, "a commit of every task")
+        self.daemon.wait_until(have_committed, 60, "a commit of every task")

@@ -5,7 +5,9 @@ Method: while events come, in an order of a seed: Redis is killed and comes back
 without its file; emptied while it runs; and the broker is killed. Every step looks that it did what it is
 there for: that events were still coming, and that a task was told where Redis lost something, and none else.
 
-LADDER_ROUNDS: how often each (1; 50 with LADDER_LONG=1)."""
+LADDER_ROUNDS: how often each (1; 50 with LADDER_LONG=1).
+
+labels: waits"""
 
 import os
 import random
@@ -85,11 +87,14 @@ class Case(FedCase):
             self.redis.flushall()
 
     def restart_broker(self):
-        """While nobody sends."""
+        """While nobody sends. The group may give all tasks up meanwhile: what was read before may be
+        committed late, the second commit is of what came after."""
         with self.sending:
             self.broker.kill9()
             time.sleep(self.rng.uniform(0.2, 2))
             self.broker.start()
+        self.wait_for_commits(self.redis)
+        self.wait_for_commits(self.redis)
 
     def run_round(self):
         for step in self.steps():
