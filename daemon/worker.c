@@ -52,7 +52,8 @@ static bool task_is_at_end(const struct worker_task *task)
 	return true;
 }
 
-/* T: the greatest ts of all tasks, and the wall clock once a task has read to its end. */
+/* T: the greatest ts of all tasks, and the wall clock once a task has read to its end. Never less than it
+ * was for a task that is read back: its windows do not move back, though what moved them may be lost. */
 static int64_t stream_time(struct worker *worker)
 {
 	_Atomic int64_t *now_ms = &worker->options.shared->now_ms;
@@ -61,6 +62,7 @@ static int64_t stream_time(struct worker *worker)
 		if (task->state == TASK_ABSENT)
 			continue;
 		raise_to(now_ms, task->task->max_ms);
+		raise_to(now_ms, task->task->window.now_ms);
 		if (worker->wall_ms != TIME_NONE && task_is_at_end(task))
 			raise_to(now_ms, worker->wall_ms);
 	}
