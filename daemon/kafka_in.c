@@ -103,7 +103,7 @@ static void kafka_in_open_queues(struct kafka_in *in, const struct kafka_in_opti
 		struct kafka_partition *partition = &in->partitions[i];
 		const char *topic = options->topics[i / in->task_count];
 		partition->task = options->tasks[i % in->task_count];
-		partition->trace.offset = -1;
+		partition->trace.offset = partition->known.offset = -1;
 		partition->queue = rd_kafka_queue_get_partition(in->client.handle, topic, partition->task);
 		CHECK(partition->queue);
 		partition->topic_handle = rd_kafka_topic_new(in->client.handle, topic, NULL);
@@ -244,7 +244,7 @@ struct kafka_in_drain {
 
 static void kafka_in_take_end(struct kafka_in *in, struct kafka_partition *partition, int64_t offset)
 {
-	if (partition->is_held)
+	if (partition->is_held || kafka_in_place_doubts(in, partition))
 		return;
 	if (partition->trace.offset >= 0 && !kafka_in_place_check_trace(in, partition, offset, NULL))
 		return;
@@ -264,7 +264,7 @@ static struct slice kafka_in_slice(const void *data, size_t len)
 static void kafka_in_take_record(struct kafka_in_drain *drain, const rd_kafka_message_t *message)
 {
 	struct kafka_partition *partition = drain->partition;
-	if (partition->is_held)
+	if (partition->is_held || kafka_in_place_doubts(drain->in, partition))
 		return;
 	if (partition->trace.offset >= 0 &&
 	    !kafka_in_place_check_trace(drain->in, partition, message->offset, message))
@@ -330,6 +330,11 @@ size_t kafka_in_consume(struct kafka_in *in, size_t input, int32_t task, size_t 
 	if (in->nudge_left <= 0 && in->nudge_bytes > 0)
 		kafka_in_nudge(in);
 	return max_records - drain.left;
+}
+
+void kafka_in_know(struct kafka_in *in, size_t input, int32_t task, struct kafka_trace trace)
+{
+	kafka_in_partition(in, input, task)->known = trace;
 }
 
 void kafka_in_headers(const void *handle, kafka_in_header_callback *callback, void *ctx)

@@ -65,7 +65,7 @@ enum kafka_problem_kind {
 	KAFKA_PROBLEM_NONE,
 	KAFKA_PROBLEM_GAP,     /* the log does not hold the offset; only kafka_in_seek goes on */
 	KAFKA_PROBLEM_FOREIGN, /* it holds another record where one was read before; the same */
-	KAFKA_PROBLEM_MISSING, /* no such topic or partition; goes on when it is there */
+	KAFKA_PROBLEM_MISSING, /* no such topic or partition; goes on when it is there (kafka_in_know) */
 	KAFKA_PROBLEM_DENIED,  /* no right to read; goes on when it is given */
 	KAFKA_PROBLEM_DAMAGED, /* a checksum does not match; read again every few seconds */
 	KAFKA_PROBLEM_OTHER    /* what the broker said is in the text; librdkafka tries again */
@@ -130,6 +130,11 @@ void kafka_in_poll(struct kafka_in *in);
  * how many. Fewer than max_records: the queue is empty, and the fd tells when it no longer is. */
 size_t kafka_in_consume(struct kafka_in *in, size_t input, int32_t task, size_t max_records,
 			kafka_in_record_callback *callback, void *ctx);
+
+/* What was read last, after kafka_in_consume. A topic that was MISSING is known again by it: one that was
+ * created anew meanwhile is FOREIGN or has a GAP. Without, it is read on at the position. The traces of
+ * kafka_in_start_task are known, too; a seek forgets it. */
+void kafka_in_know(struct kafka_in *in, size_t input, int32_t task, struct kafka_trace trace);
 
 /* The record's headers in their order. From the record callback only. */
 void kafka_in_headers(const void *handle, kafka_in_header_callback *callback, void *ctx);

@@ -71,6 +71,31 @@ static void kafka_in_place_hold(struct kafka_in *in, struct kafka_partition *par
 	kafka_in_place_set_retry(in, partition, retry_at_ms);
 }
 
+static void kafka_in_place_stop_looking_back(struct kafka_partition *partition)
+{
+	if (partition->trace.offset >= 0)
+		partition->position = partition->behind_trace;
+	partition->trace.offset = -1;
+}
+
+static void kafka_in_place_miss(struct kafka_in *in, struct kafka_partition *partition)
+{
+	kafka_in_place_stop_looking_back(partition);
+	kafka_in_place_set_problem(partition, KAFKA_PROBLEM_MISSING,
+				   "there is no such topic or partition: create it");
+	if (partition->is_held)
+		kafka_in_place_hold(in, partition, kafka_now_ms() + KAFKA_IN_RETRY_MS);
+}
+
+bool kafka_in_place_doubts(struct kafka_in *in, struct kafka_partition *partition)
+{
+	if (partition->problem.kind != KAFKA_PROBLEM_MISSING || partition->known.offset < 0 ||
+	    partition->trace.offset >= 0)
+		return false;
+	kafka_in_place_hold(in, partition, kafka_now_ms());
+	return true;
+}
+
 void kafka_in_place_error(struct kafka_in *in, struct kafka_partition *partition,
 			  const rd_kafka_message_t *message)
 {
@@ -88,8 +113,7 @@ void kafka_in_place_error(struct kafka_in *in, struct kafka_partition *partition
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		kafka_in_place_set_problem(partition, KAFKA_PROBLEM_MISSING,
-					   "there is no such topic or partition: create it");
+		kafka_in_place_miss(in, partition);
 		break;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		kafka_in_place_set_problem(partition, KAFKA_PROBLEM_DENIED,
@@ -117,16 +141,17 @@ bool kafka_in_place_check_trace(struct kafka_in *in, struct kafka_partition *par
 		return true; /* deleted meanwhile: nothing to compare */
 	const struct slice key = {message->key, message->key ? message->key_len : 0};
 	const struct slice value = {message->payload, message->payload ? message->len : 0};
-	if (kafka_in_print(key, value) == trace.print)
+	if (kafka_in_print(key, value) == trace.print) {
+		kafka_in_place_heal(in, partition);
 		return false;
+	}
 	char what[256];
 	snprintf(what, sizeof what, "the record at offset %" PRId64 " is another one than was read there: "
 		 "the topic was created anew; nothing of it is read unasked, the stored state belongs to "
 		 "another log", trace.offset);
 	kafka_in_place_set_problem(partition, KAFKA_PROBLEM_FOREIGN, what);
-	size_t at = (size_t)(partition - in->partitions);
-	partition->problem.log_start = in->start_offsets[at];
-	partition->problem.log_end = in->end_offsets[at];
+	partition->problem.log_start = partition->log_start;
+	partition->problem.log_end = partition->log_end;
 	kafka_in_place_hold(in, partition, 0);
 	return false;
 }
@@ -202,7 +227,7 @@ bool kafka_in_seek(struct kafka_in *in, size_t input, int32_t task, int64_t offs
 	CHECK(offset >= 0);
 	struct kafka_partition *partition = &in->partitions[kafka_in_index(in, input, task)];
 	partition->position = offset;
-	partition->trace.offset = -1;
+	partition->trace.offset = partition->known.offset = -1;
 	partition->problem = (struct kafka_problem){.kind = KAFKA_PROBLEM_NONE};
 	kafka_in_place_set_retry(in, partition, 0);
 	rd_kafka_resp_err_t code = kafka_in_place_move(in, partition);
@@ -257,14 +282,34 @@ static rd_kafka_resp_err_t kafka_in_place_ends(struct kafka_in *in, const struct
 	return !code && (*start < 0 || *end < 0) ? RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE : code;
 }
 
+/* Reads from the trace on, where the log still holds it. */
+static void kafka_in_place_look_back(struct kafka_partition *partition, struct kafka_trace trace)
+{
+	partition->trace.offset = -1;
+	if (trace.offset < partition->log_start || trace.offset < 0 || trace.offset >= partition->position)
+		return;
+	partition->trace = trace;
+	partition->behind_trace = partition->position;
+	partition->position = trace.offset;
+}
+
 static void kafka_in_place_look(struct kafka_in *in, struct kafka_partition *partition, int64_t now_ms)
 {
-	int64_t start, end;
+	kafka_in_place_stop_looking_back(partition);
 	kafka_in_place_set_retry(in, partition, now_ms + KAFKA_IN_RETRY_MS);
-	if (kafka_in_place_ends(in, partition, now_ms + KAFKA_IN_LOOKUP_MS, &start, &end))
+	if (kafka_in_place_ends(in, partition, now_ms + KAFKA_IN_LOOKUP_MS, &partition->log_start,
+				&partition->log_end))
 		return;
-	if (!kafka_in_place_holds(partition, start, end) || !kafka_in_place_move(in, partition))
+	if (!kafka_in_place_holds(partition, partition->log_start, partition->log_end)) {
 		kafka_in_place_set_retry(in, partition, 0);
+		return;
+	}
+	kafka_in_place_look_back(partition, partition->known);
+	if (kafka_in_place_move(in, partition))
+		return;
+	kafka_in_place_set_retry(in, partition, 0);
+	if (partition->problem.kind == KAFKA_PROBLEM_MISSING && partition->trace.offset < 0)
+		kafka_in_place_heal(in, partition);
 }
 
 void kafka_in_place_retry(struct kafka_in *in, int64_t now_ms)
@@ -304,18 +349,6 @@ static bool kafka_in_place_ask(struct kafka_in *in, size_t at, int64_t until_ms,
 	return !code;
 }
 
-/* Reads from the trace on, where the log still holds it. */
-static void kafka_in_place_look_back(struct kafka_in *in, size_t at, struct kafka_trace trace)
-{
-	struct kafka_partition *partition = &in->partitions[at];
-	partition->trace.offset = -1;
-	if (trace.offset < in->start_offsets[at] || trace.offset < 0 || trace.offset >= partition->position)
-		return;
-	partition->trace = trace;
-	partition->behind_trace = partition->position;
-	partition->position = trace.offset;
-}
-
 /* The offset of the first record since then, where KAFKA_IN_SINCE asks for it. */
 static bool kafka_in_place_find(struct kafka_in *in, size_t at, int64_t *offset, struct kafka_error *error)
 {
@@ -342,9 +375,12 @@ static bool kafka_in_place_begin(struct kafka_in *in, size_t at, int64_t offset,
 	kafka_in_place_set_retry(in, partition, 0);
 	partition->position = offset >= 0 ? offset :
 			      offset == KAFKA_IN_END ? in->end_offsets[at] : in->start_offsets[at];
-	if (!kafka_in_place_holds(partition, in->start_offsets[at], in->end_offsets[at]))
+	partition->known = trace;
+	partition->log_start = in->start_offsets[at];
+	partition->log_end = in->end_offsets[at];
+	if (!kafka_in_place_holds(partition, partition->log_start, partition->log_end))
 		return true;
-	kafka_in_place_look_back(in, at, trace);
+	kafka_in_place_look_back(partition, trace);
 	rd_kafka_resp_err_t code = kafka_in_place_move(in, partition);
 	if (code)
 		kafka_in_place_explain(in, partition, code, error);

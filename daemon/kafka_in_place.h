@@ -23,6 +23,9 @@ struct kafka_partition {
 	int64_t position;     /* offset of the next record */
 	struct kafka_trace trace; /* looked for before anything is handed out; offset -1: no more */
 	int64_t behind_trace; /* the position when it was found, or cannot be */
+	struct kafka_trace known; /* kafka_in_know */
+	int64_t log_start;    /* both ends of the log when it was last asked for them */
+	int64_t log_end;
 	int64_t retry_at_ms;  /* when to look again at what it is held for; 0: never */
 	struct kafka_in_counts counts;
 	struct kafka_problem problem;
@@ -56,6 +59,9 @@ void kafka_in_place_error(struct kafka_in *in, struct kafka_partition *partition
  * True: the record is to be handed out. */
 bool kafka_in_place_check_trace(struct kafka_in *in, struct kafka_partition *partition, int64_t offset,
 				const rd_kafka_message_t *message);
+
+/* A record or the end came of a topic that was away: held until it is seen that it is the same. */
+bool kafka_in_place_doubts(struct kafka_in *in, struct kafka_partition *partition);
 
 /* A record or the end came: what was wrong is over. */
 void kafka_in_place_heal(struct kafka_in *in, struct kafka_partition *partition);

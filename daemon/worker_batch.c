@@ -341,6 +341,8 @@ void worker_batch_end(struct worker_batch *batch)
 	if (batch->record_count == 0)
 		return;
 	const struct batch_record *last = &batch->records[batch->record_count - 1];
-	batch->task->inputs[batch->input].trace = (struct kafka_trace){
+	const struct kafka_trace trace = {
 		last->offset, kafka_in_print(part(last, last->has_key, 0, last->key_len), value_of(last))};
+	batch->task->inputs[batch->input].trace = trace;
+	kafka_in_know(batch->worker->in, batch->input, (int32_t)batch->task->number, trace);
 }

@@ -57,20 +57,61 @@ class Case:
         print(f"on_gap: {on_gap}: {len(want)} rows equal; said: {said or 'nothing'}", flush=True)
 
 
+def check_deleted_while_running(case, files):
+    """The topic is created anew with more in it than had been read of it: nothing shows that but what stands
+    where it was read last. Files are changed to what was read in the end."""
+    with Daemon(case.config("stop")) as daemon:
+        want, _ = replay(case.config("stop"), *files)
+        wait_for_rows(case.broker, want, 30, daemon, topics=OUTPUTS)
+        case.broker.delete_topic(TOPIC)
+        daemon.wait_said("there is no such topic or partition", 30, count=2)
+        daemon.pause()
+        create_topic(case.broker, TOPIC, 2)
+        new = [case.produce(0, 50), case.produce(1, 3)]
+        daemon.resume()
+        daemon.wait_said("is another one than was read there", 30)
+        daemon.wait_said("the log ends at 3: the topic was created anew", 30)
+        wait_for_rows(case.broker, want, 30, daemon, topics=OUTPUTS)
+        stop_within(daemon, 10)
+    files += new
+    case.check("skip", files, "new_log=yes")
+    print("created anew while it is read: named", flush=True)
+
+
+def check_written_again_while_running(case, files):
+    """The topic is created anew, and the same is in it: that is the same log, and it is read on."""
+    with Daemon(case.config("stop")) as daemon:
+        want, _ = replay(case.config("stop"), *files)
+        wait_for_rows(case.broker, want, 30, daemon, topics=OUTPUTS)
+        case.broker.delete_topic(TOPIC)
+        daemon.wait_said("there is no such topic or partition", 30, count=2)
+        daemon.pause()
+        create_topic(case.broker, TOPIC, 2)
+        for partition, file in enumerate(files):
+            case.broker.produce(TOPIC, file, "--partition", partition)
+        files += [case.produce(0, 5), case.produce(1, 5)]
+        daemon.resume()
+        want, _ = replay(case.config("stop"), *files)
+        wait_for_rows(case.broker, want, 30, daemon, topics=OUTPUTS)
+        stop_within(daemon, 10)
+    print("written again while it is read: read on", flush=True)
+
+
 def test():
     with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
         case = Case(Path(name), broker, redis)
         create_topic(broker, TOPIC, 2)
         files = [case.produce(0, 10), case.produce(1, 10)]
         case.check("stop", files)
+        check_written_again_while_running(case, files)
 
         case.produce(0, 5)
         behind_gap = case.produce(0, 5)
         files.append(case.produce(1, 5))
-        broker.delete_before(TOPIC, 0, 15)
-        case.check("stop", files, "offset 10 is wanted, but the log begins at 15: 5 offsets were deleted")
+        broker.delete_before(TOPIC, 0, 20)
+        case.check("stop", files, "offset 15 is wanted, but the log begins at 20: 5 offsets were deleted")
         files.append(behind_gap)
-        case.check("skip", files, SKIPPED, f"topic={TOPIC} partition=0 from=10 to=15 goes_on_at=15 missing=5 "
+        case.check("skip", files, SKIPPED, f"topic={TOPIC} partition=0 from=15 to=20 goes_on_at=20 missing=5 "
                    "new_log=no")
         case.check("stop", files)
 
@@ -78,12 +119,13 @@ def test():
         time.sleep(2)
         create_topic(broker, TOPIC, 2)
         new = case.produce(0, 30)
-        case.check("stop", files, "the record at offset 19 is another one than was read there",
-                   "offset 15 is wanted, but the log ends at 0: the topic was created anew")
+        case.check("stop", files, "the record at offset 24 is another one than was read there",
+                   "offset 20 is wanted, but the log ends at 0: the topic was created anew")
         files.append(new)
         case.check("skip", files, "new_log=yes")
-        files.append(case.produce(1, 3))
+        files.append(case.produce(1, 10))
         case.check("stop", files)
+        check_deleted_while_running(case, files)
 
         broker.delete_topic(TOPIC)
         time.sleep(2)
