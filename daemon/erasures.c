@@ -18,6 +18,7 @@ struct erasures {
 	struct kafka_in *in;
 	bool is_started;
 	bool is_changed;
+	bool is_to_begin_anew;
 	int64_t start_due_ms;
 	struct buffer people;   /* struct erased_person, of each key the newest, TIME_NONE where taken back */
 	struct buffer made;     /* struct erased *: the last one is current, the others may still be read */
@@ -144,6 +145,19 @@ static bool start(struct erasures *erasures, struct kafka_error *error)
 	return erasures->is_started;
 }
 
+/* A topic that was away may be another one when it is back, and one that lacks what was read is: it is read
+ * from its beginning. Who was erased stays it. */
+static void follow_topic(struct erasures *erasures)
+{
+	const struct kafka_problem *problem = kafka_in_problem(erasures->in, 0, 0);
+	bool is_gap = problem->kind == KAFKA_PROBLEM_GAP;
+	struct kafka_error error;
+	if (!is_gap && problem->kind != KAFKA_PROBLEM_MISSING && !erasures->is_to_begin_anew)
+		return;
+	erasures->is_to_begin_anew =
+		!kafka_in_seek(erasures->in, 0, 0, is_gap ? problem->log_start : 0, &error);
+}
+
 static void make_current(struct erasures *erasures)
 {
 	struct buffer people = {0};
@@ -166,6 +180,7 @@ bool erasures_poll(struct erasures *erasures, struct kafka_error *error)
 	if (!start(erasures, error))
 		return error->fault != KAFKA_FAULT_DENIED;
 	kafka_in_poll(erasures->in);
+	follow_topic(erasures);
 	while (kafka_in_consume(erasures->in, 0, 0, RECORDS_AT_ONCE, take_record, erasures) > 0)
 		continue;
 	bool is_first = erasures->made.len == 0;

@@ -19,13 +19,15 @@ USER = "+4915112345678"
 READ_BACK = re.compile(r'"a task is read back" task=\d+ pages=\d+ people=(\d+)')
 
 
-def person(count):
+def person(count, user=USER):
     """He clicks, claims the click by writing, writes on and buys."""
-    yield {"type": "click", "id": "vc", "ts": START_MS, "click_id": "vk", "ad": "ad_1", "account": "act_1"}
+    click = f"vk{user}"
+    yield {"type": "click", "id": f"vc{user}", "ts": START_MS, "click_id": click, "ad": "ad_1",
+           "account": "act_1"}
     for number in range(count):
-        yield {"type": "message", "id": f"vm{number}", "ts": START_MS + (number + 1) * 60_000, "user": USER,
-               "click_id": "vk", "direction": "in", "words": 3, "account": "act_1"}
-    yield {"type": "outcome", "id": "vo", "ts": START_MS + (count + 1) * 60_000, "user": USER,
+        yield {"type": "message", "id": f"vm{user}{number}", "ts": START_MS + (number + 1) * 60_000,
+               "user": user, "click_id": click, "direction": "in", "words": 3, "account": "act_1"}
+    yield {"type": "outcome", "id": f"vo{user}", "ts": START_MS + (count + 1) * 60_000, "user": user,
            "stage": "customer", "value": "10", "account": "act_1"}
 
 
@@ -79,6 +81,23 @@ def check_forgotten(broker, redis, config, want):
         stop_within(daemon, 10)
 
 
+def check_created_anew(folder, broker, config):
+    """The topic is deleted while it is read, and created anew: nobody whom it names then is passed over."""
+    for user in ("second", "third"):
+        broker.produce(INPUTS[1], write_events(folder / user, person(1, user)), "--key", user)
+    with Daemon(config) as daemon:
+        daemon.wait_said("a worker has read to the end", 30, count=2)
+        broker.delete_topic("ladder.erased")
+        daemon.wait_said("there is no such topic or partition", 30)
+        daemon.pause()
+        create_topic(broker, "ladder.erased", 3, cleanup_policy="compact")
+        erase(config, "--user", "second")
+        erase(config, "--user", "third")
+        daemon.resume()
+        daemon.wait_said("people are erased", 20, count=2)
+        stop_within(daemon, 10)
+
+
 def test():
     with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
         folder = Path(name)
@@ -106,6 +125,7 @@ def test():
             wait_for_rows(broker, without, 60, daemon)
             stop_within(daemon, 10)
         print("read again: he is not there", flush=True)
+        check_created_anew(folder, broker, config)
         assert USER not in broker.tool("kafka_rows", "--topic", "ladder.erased", "--raw").decode()
         assert "--user" in erase(config, code=64)
 
