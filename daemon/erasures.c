@@ -12,6 +12,11 @@
 
 enum { START_MS = 3000, START_AGAIN_MS = 1000, PREFETCH_BYTES = 1 << 20, RECORDS_AT_ONCE = 1000 };
 
+struct erasure {
+	struct erased_person person; /* until TIME_NONE: taken back */
+	size_t number;               /* of two of a person the greater one is newer */
+};
+
 struct erasures {
 	const char *topic;
 	uint32_t identity_print;
@@ -20,7 +25,7 @@ struct erasures {
 	bool is_changed;
 	bool is_to_begin_anew;
 	int64_t start_due_ms;
-	struct buffer people;   /* struct erased_person, of each key the newest, TIME_NONE where taken back */
+	struct buffer people;   /* struct erasure: who is erased, and behind them what came since */
 	struct buffer made;     /* struct erased *: the last one is current, the others may still be read */
 };
 
@@ -100,28 +105,17 @@ static bool parse_value(struct slice text, int64_t *until_ms, uint32_t *print)
 	return sscanf(digits, "%8" SCNx32 "%n", print, &end) == 1 && end == 8;
 }
 
-static void put(struct erasures *erasures, struct erased_person person)
-{
-	struct erased_person *people = (struct erased_person *)(void *)erasures->people.data;
-	size_t count = erasures->people.len / sizeof(*people), i = 0;
-	while (i < count && !key128_equal(people[i].key, person.key))
-		i++;
-	if (i < count)
-		people[i] = person;
-	else
-		buffer_put(&erasures->people, &person, sizeof(person));
-	erasures->is_changed = true;
-}
-
 static void take_record(void *ctx, const struct kafka_record *record)
 {
 	struct erasures *erasures = ctx;
 	struct erased_person person = {.until_ms = TIME_NONE};
+	const size_t number = erasures->people.len;
 	uint32_t print = erasures->identity_print;
 	bool is_ours = parse_key(record->key, &person.key) &&
 		       (!record->value.data || parse_value(record->value, &person.until_ms, &print));
+	erasures->is_changed |= is_ours && print == erasures->identity_print;
 	if (is_ours && print == erasures->identity_print)
-		put(erasures, person);
+		buffer_put(&erasures->people, &(struct erasure){person, number}, sizeof(struct erasure));
 	else if (is_ours)
 		log_error("nobody is erased: `ladderd erase` ran with another identity.key_file than this",
 			  "topic=%s offset=%" PRId64, erasures->topic, record->offset);
@@ -158,14 +152,38 @@ static void follow_topic(struct erasures *erasures)
 		!kafka_in_seek(erasures->in, 0, 0, is_gap ? problem->log_start : 0, &error);
 }
 
+static int compare(const void *left, const void *right)
+{
+	const struct erasure *a = left, *b = right;
+	int order = memcmp(&a->person.key, &b->person.key, sizeof(a->person.key));
+	return order ? order : (a->number < b->number) - (a->number > b->number);
+}
+
+/* Of each person the newest, and nobody who was taken back. */
+static void settle(struct buffer *people)
+{
+	struct erasure *list = (struct erasure *)(void *)people->data;
+	size_t count = people->len / sizeof(*list), kept = 0;
+	struct key128 before = {0, 0};
+	if (count)
+		qsort(list, count, sizeof(*list), compare);
+	for (size_t i = 0; i < count; i++) {
+		bool is_newest = i == 0 || !key128_equal(list[i].person.key, before);
+		before = list[i].person.key;
+		if (is_newest && list[i].person.until_ms != TIME_NONE)
+			list[kept++] = (struct erasure){list[i].person, 0};
+	}
+	people->len = kept * sizeof(*list);
+}
+
 static void make_current(struct erasures *erasures)
 {
 	struct buffer people = {0};
-	for (size_t i = 0; i < erasures->people.len; i += sizeof(struct erased_person)) {
-		struct erased_person person;
-		memcpy(&person, erasures->people.data + i, sizeof(person));
-		if (person.until_ms != TIME_NONE)
-			buffer_put(&people, &person, sizeof(person));
+	settle(&erasures->people);
+	for (size_t i = 0; i < erasures->people.len; i += sizeof(struct erasure)) {
+		struct erasure erasure;
+		memcpy(&erasure, erasures->people.data + i, sizeof(erasure));
+		buffer_put(&people, &erasure.person, sizeof(erasure.person));
 	}
 	struct erased *made = erased_create((const struct erased_person *)(void *)people.data,
 					    people.len / sizeof(struct erased_person));
@@ -201,4 +219,27 @@ const struct erased *erasures_current(const struct erasures *erasures)
 		memcpy(&current, erasures->made.data + erasures->made.len - sizeof(current),
 		       sizeof(current));
 	return current;
+}
+
+static bool is_in_use(const struct erased *made, const struct pulse *pulses, size_t worker_count)
+{
+	bool is_used = false;
+	for (size_t i = 0; i < worker_count; i++) {
+		const struct erased *used = atomic_load_explicit(&pulses[i].erased, memory_order_acquire);
+		is_used |= !used || used == made;
+	}
+	return is_used;
+}
+
+void erasures_free_older(struct erasures *erasures, const struct pulse *pulses, size_t worker_count)
+{
+	struct erased *oldest;
+	while (erasures->made.len > sizeof(oldest)) {
+		memcpy(&oldest, erasures->made.data, sizeof(oldest));
+		if (is_in_use(oldest, pulses, worker_count))
+			return;
+		free(oldest);
+		erasures->made.len -= sizeof(oldest);
+		memmove(erasures->made.data, erasures->made.data + sizeof(oldest), erasures->made.len);
+	}
 }

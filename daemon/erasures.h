@@ -8,13 +8,15 @@
  * In Kafka, so that a state that is lost and read again does not bring anybody back. Every instance reads the
  * topic before anything else, and then follows it.
  *
- * Thread: one; what erasures_current returns is immutable and may be read by any until erasures_destroy. */
+ * Thread: one; what erasures_current returns is immutable and may be read by any until erasures_free_older
+ * frees it. */
 #ifndef LADDER_DAEMON_ERASURES_H
 #define LADDER_DAEMON_ERASURES_H
 
 #include "core/state/erased.h"
 #include "config/config.h"
 #include "daemon/kafka_connection.h"
+#include "daemon/progress.h"
 
 struct erasures;
 
@@ -31,6 +33,9 @@ must_check bool erasures_poll(struct erasures *erasures, struct kafka_error *err
 
 /* Everybody who is erased; NULL until the topic has been read to its end once. */
 const struct erased *erasures_current(const struct erasures *erasures);
+
+/* Frees what was current once and is older than what every one of these workers goes by. */
+void erasures_free_older(struct erasures *erasures, const struct pulse *pulses, size_t worker_count);
 
 /* A record of the topic. */
 enum { ERASURE_PARTITION = 0, ERASURE_KEY_LEN = 32, ERASURE_VALUE_MAX = 32 };

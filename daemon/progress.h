@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/state/erased.h"
+
 enum { MEMORY_EVERY_MS = 50 };
 
 /* Written by its thread, read by the main thread. Of a worker the counts are no older than STATUS_EVERY_MS
@@ -29,6 +31,8 @@ struct pulse {
 	_Atomic uint64_t copied_bytes;        /* of commits that Redis does not have yet */
 	_Atomic uint64_t uncopied_bytes;      /* that commits will still copy */
 	_Atomic uint64_t ahead_bytes;         /* kafka_in_ahead_bytes */
+	/* That the worker goes by: licenses the main thread to free all older ones. */
+	_Atomic(const struct erased *) erased;
 };
 
 static inline void pulse_beat(struct pulse *pulse, int64_t now_ms)

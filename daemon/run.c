@@ -403,6 +403,7 @@ static void wait_for_end(struct run *run)
 		}
 		atomic_store_explicit(&run->shared.erased, erasures_current(run->erasures),
 				      memory_order_release);
+		erasures_free_older(run->erasures, run->shared.pulses, run->worker_count);
 		if (!kafka_group_poll(run->group, WATCH_MS, &error)) {
 			log_error("this instance cannot be a member of its group",
 				  "why=%s", log_quoted(error.text).text);

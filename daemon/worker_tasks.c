@@ -89,6 +89,8 @@ void worker_erase(struct worker *worker)
 		if (count)
 			log_info("people are erased", "task=%" PRIu32 " count=%zu", task->number, count);
 	}
+	atomic_store_explicit(&worker->options.shared->pulses[worker->options.number].erased, erased,
+			      memory_order_release);
 }
 
 void worker_claimed(struct worker_task *task)
