@@ -12,6 +12,7 @@
 #include "daemon/identity.h"
 #include "daemon/kafka_out.h"
 #include "daemon/load_config.h"
+#include "daemon/loop.h"
 
 enum { DELIVERY_MS = 10000, ID_COUNT_MAX = 1000, QUEUE_BYTES = 1 << 20 };
 
@@ -25,6 +26,7 @@ struct erase {
 	struct kafka_out *out;
 	size_t sent_count;
 	size_t failed_count;
+	bool is_given_up; /* what follows is not sent */
 	char why[256];
 };
 
@@ -53,15 +55,20 @@ static void report(void *ctx, const struct kafka_report *report)
 	snprintf(erase->why, sizeof(erase->why), "%s", report->why);
 }
 
+/* False: Kafka takes nothing more. */
 static bool send_id(struct erase *erase, struct slice id, bool is_click)
 {
+	const int64_t until_ms = loop_now_ms() + DELIVERY_MS;
 	char key[ERASURE_KEY_LEN + 1], value[ERASURE_VALUE_MAX];
 	const unsigned char *identity_key = erase->identity.person_key;
 	erasure_key(is_click ? join_key_of_click(identity_key, id) : join_key_of_user(identity_key, id), key);
 	erasure_value(erase->until_ms, erase->identity.print, value);
 	while (kafka_out_send_to(erase->out, 0, ERASURE_PARTITION, slice_from(key), slice_from(value),
-				 NULL) != KAFKA_SENT)
+				 NULL) != KAFKA_SENT) {
+		if (loop_now_ms() > until_ms)
+			return false;
 		kafka_out_poll(erase->out, 100);
+	}
 	erase->sent_count++;
 	return true;
 }
@@ -70,30 +77,42 @@ static void send_lines(struct erase *erase, bool is_click)
 {
 	char *line = NULL;
 	size_t size = 0;
-	while (getline(&line, &size, stdin) >= 0) {
+	while (!erase->is_given_up && getline(&line, &size, stdin) >= 0) {
 		line[strcspn(line, "\r\n")] = '\0';
-		if (line[0])
-			send_id(erase, slice_from(line), is_click);
+		erase->is_given_up = line[0] && !send_id(erase, slice_from(line), is_click);
 	}
 	free(line);
 }
 
-static int send_all(struct erase *erase)
+static void send_ids(struct erase *erase)
 {
-	for (size_t i = 0; i < erase->id_count; i++) {
+	for (size_t i = 0; i < erase->id_count && !erase->is_given_up; i++) {
 		if (strcmp(erase->ids[i], "-") == 0)
 			send_lines(erase, erase->is_click[i]);
 		else
-			send_id(erase, slice_from(erase->ids[i]), erase->is_click[i]);
+			erase->is_given_up = !send_id(erase, slice_from(erase->ids[i]), erase->is_click[i]);
 	}
-	uint64_t left = kafka_out_flush(erase->out, DELIVERY_MS);
-	if (left == 0 && erase->failed_count == 0) {
-		printf("%zu erased: the running instances forget them within a second\n", erase->sent_count);
-		return EXIT_DONE;
+}
+
+static int send_all(struct erase *erase)
+{
+	send_ids(erase);
+	(void)kafka_out_flush(erase->out, erase->is_given_up ? 0 : DELIVERY_MS);
+	if (erase->is_given_up || erase->failed_count) {
+		fprintf(stderr, "ladderd erase: %zu of %zu could not be written%s: %s\n", erase->failed_count,
+			erase->sent_count, erase->is_given_up ? ", and nobody behind them was tried" : "",
+			erase->why);
+		return EXIT_UNAVAILABLE;
 	}
-	fprintf(stderr, "ladderd erase: %zu of %zu could not be written: %s\n", erase->failed_count,
-		erase->sent_count, erase->why[0] ? erase->why : "Kafka does not answer");
-	return EXIT_UNAVAILABLE;
+	if (ferror(stdin)) {
+		fprintf(stderr, "ladderd erase: stdin cannot be read to its end; %zu before are erased\n",
+			erase->sent_count);
+		return EXIT_FAILED;
+	}
+	if (erase->sent_count == 0)
+		return command_usage("erase", "nobody is named on stdin");
+	printf("%zu erased: the running instances forget them within a second\n", erase->sent_count);
+	return EXIT_DONE;
 }
 
 static int erase_with(struct erase *erase, const struct config *config)

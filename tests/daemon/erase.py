@@ -4,6 +4,7 @@ comes back in a feed, he is not there.
 Method: a feed with one person more; his number by the people that a restart finds, what is stored by the
 names of its pages, the numbers by `ladderd replay` with and without him."""
 
+import os
 import re
 import subprocess
 import tempfile
@@ -81,6 +82,19 @@ def check_forgotten(broker, redis, config, want):
         stop_within(daemon, 10)
 
 
+def check_ids(folder, values):
+    """Of nobody, or of what cannot be read, it does not say that it is done; nor does it wait for ever."""
+    config = write_config(folder, values)
+    assert "nobody is named" in erase(config, "--user", "-", input="\n", code=64)
+    unreadable = os.open(folder, os.O_RDONLY)
+    assert "cannot be read" in erase(config, "--user", "-", stdin=unreadable, code=1)
+    os.close(unreadable)
+    nowhere = {**values, "kafka": {**values["kafka"], "brokers": "127.0.0.1:1"}}
+    away = write_config(folder, nowhere, "away.yaml")
+    many = "".join(f"{number}\n" for number in range(3000))
+    assert "nobody behind them was tried" in erase(away, "--user", "-", input=many, code=69)
+
+
 def check_created_anew(folder, broker, config):
     """The topic is deleted while it is read, and created anew: nobody whom it names then is passed over."""
     for user in ("second", "third"):
@@ -126,6 +140,7 @@ def test():
             stop_within(daemon, 10)
         print("read again: he is not there", flush=True)
         check_created_anew(folder, broker, config)
+        check_ids(folder, values)
         assert USER not in broker.tool("kafka_rows", "--topic", "ladder.erased", "--raw").decode()
         assert "--user" in erase(config, code=64)
 
