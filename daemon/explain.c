@@ -59,7 +59,7 @@ static int say_answer(unsigned status, const struct buffer *body)
 {
 	if (status == OK) {
 		fwrite(body->data, 1, body->len, stdout);
-		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+		return EXIT_DONE;
 	}
 	fprintf(stderr, "ladderd explain: %.*s", (int)body->len, body->len ? body->data : "");
 	return status == CONTROL_LATER ? EXIT_TEMPORARY : status == CONTROL_WRONG ? EXIT_USAGE : EXIT_FAILED;

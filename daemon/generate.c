@@ -45,6 +45,7 @@ static bool sink_flush(struct sink *sink)
 		if (written < 0) {
 			fprintf(stderr, "ladderd generate: cannot write to %s: %s\n", sink->name,
 				strerror(errno));
+			sink->len = 0;
 			return false;
 		}
 		done += (size_t)written;

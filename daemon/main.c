@@ -28,7 +28,7 @@ static void print_help(FILE *file)
 	      file);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	if (argc < 2) {
 		print_help(stderr);
@@ -47,4 +47,14 @@ int main(int argc, char **argv)
 	}
 	fprintf(stderr, "ladderd: there is no command %s; see ladderd --help\n", argv[1]);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int code = run(argc, argv);
+	bool is_said = fflush(stdout) == 0 && !ferror(stdout);
+	if (is_said || code != EXIT_DONE)
+		return code;
+	fputs("ladderd: stdout: not everything could be written; is the disk full?\n", stderr);
+	return EXIT_FAILED;
 }

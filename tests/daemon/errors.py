@@ -170,6 +170,17 @@ class TinyDisk:
         self.redis.command("BGSAVE")
 
 
+def check_full_output(case):
+    """Where what it says cannot be written, that is said once, and it has failed."""
+    commands = [["config", "--reference"], ["config", "--defaults"], ["check", "-c", case.config], ["--help"],
+                ["erase", "--help"], ["generate", "--seed", 3, "--events", 2000]]
+    for command in commands:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([LADDERD, *map(str, command)], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1, (command, done)
+
+
 def check_full_disk(case, want):
     """Said once, not at every try; rows go on; when there is room, commits go on."""
     with TinyDisk() as disk:
@@ -247,7 +258,7 @@ def test():
         case = Case(folder, broker, redis)
         begin = time.monotonic()
         for check in (check_configuration, check_topics, check_identity, check_wrong_type,
-                      check_other_identity, check_broker_away):
+                      check_other_identity, check_broker_away, check_full_output):
             check(case)
             print(f"{time.monotonic() - begin:.1f} s: {check.__name__}", flush=True)
     with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
