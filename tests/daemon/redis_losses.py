@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker import Broker, Redis, run
+from fault_case import PARTITIONS
 from fed_case import FedCase
 
 SEED = int(os.environ.get("LADDER_SEED", 4))
@@ -46,16 +47,14 @@ class Case(FedCase):
         page = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5).read().decode()
         return int(FENCED_TOTAL.search(page)[1])
 
-    def told(self):
-        """The same, or that the group has given it up, as it does where the broker was away too long."""
-        return self.fenced() + self.daemon.count_said(LOST)
-
     @contextmanager
-    def losing(self):
-        """What is done within is told to some task, and in the end all have committed again."""
-        before = self.told()
+    def losing(self, tasks):
+        """What is done within is told to so many tasks, unless the group takes all away, as it does where the
+        broker was away too long. In the end all have committed again."""
+        fenced, lost = self.fenced(), self.daemon.count_said(LOST)
         yield
-        self.daemon.wait_until(lambda: self.told() > before, 30, "a task that is fenced")
+        self.daemon.wait_until(lambda: self.fenced() >= fenced + tasks or self.daemon.count_said(LOST) > lost,
+                               30, f"{tasks} tasks that are fenced")
         self.wait_for_commits(self.redis)
 
     def restart_redis(self):
@@ -68,7 +67,7 @@ class Case(FedCase):
         assert self.fenced() == before, self.daemon.said()[-3000:]
 
     def lose_half(self):
-        with self.losing():
+        with self.losing(1):
             self.redis.wait_rewritten()
             self.redis.kill9()
             size = sum(path.stat().st_size for path in self.redis.dir.glob("appendonlydir/*.incr.aof"))
@@ -77,13 +76,13 @@ class Case(FedCase):
 
     def lose_file(self):
         """Every task is read from the beginning of the log."""
-        with self.losing():
+        with self.losing(PARTITIONS):
             self.redis.kill9()
             shutil.rmtree(self.redis.dir / "appendonlydir")
             self.redis.start()
 
     def empty_redis(self):
-        with self.losing():
+        with self.losing(PARTITIONS):
             self.redis.flushall()
 
     def restart_broker(self):
@@ -103,7 +102,7 @@ class Case(FedCase):
             time.sleep(self.rng.uniform(0, 0.5))
             step()
             if ROUNDS == 1:
-                print(f"{step.__name__}: told {self.told()} times", flush=True)
+                print(f"{step.__name__}: fenced {self.fenced()}", flush=True)
 
 
 def test():
@@ -115,7 +114,7 @@ def test():
             for number in range(1, ROUNDS + 1):
                 case.run_round()
                 print(f"round {number} of {ROUNDS}: {time.monotonic() - begin:.0f} s, "
-                      f"told {case.told()} times", flush=True)
+                      f"fenced {case.fenced()}", flush=True)
             case.wait_for_commits(redis)
         case.check(timeout_s=120)
 
