@@ -56,17 +56,22 @@ class Case:
             stop_within(daemon, 10)
         print(f"on_gap: {on_gap}: {len(want)} rows equal; said: {said or 'nothing'}", flush=True)
 
+    def replace_topic(self, daemon, files):
+        """Once it has read the files, whose rows are returned. It is paused then, and knows of no new one."""
+        want, _ = replay(self.config("stop"), *files)
+        wait_for_rows(self.broker, want, 30, daemon, topics=OUTPUTS)
+        self.broker.delete_topic(TOPIC)
+        daemon.wait_said("there is no such topic or partition", 30, count=2)
+        daemon.pause()
+        create_topic(self.broker, TOPIC, 2)
+        return want
+
 
 def check_deleted_while_running(case, files):
     """The topic is created anew with more in it than had been read of it: nothing shows that but what stands
     where it was read last. Files are changed to what was read in the end."""
     with Daemon(case.config("stop")) as daemon:
-        want, _ = replay(case.config("stop"), *files)
-        wait_for_rows(case.broker, want, 30, daemon, topics=OUTPUTS)
-        case.broker.delete_topic(TOPIC)
-        daemon.wait_said("there is no such topic or partition", 30, count=2)
-        daemon.pause()
-        create_topic(case.broker, TOPIC, 2)
+        want = case.replace_topic(daemon, files)
         new = [case.produce(0, 50), case.produce(1, 3)]
         daemon.resume()
         daemon.wait_said("is another one than was read there", 30)
@@ -81,12 +86,7 @@ def check_deleted_while_running(case, files):
 def check_written_again_while_running(case, files):
     """The topic is created anew, and the same is in it: that is the same log, and it is read on."""
     with Daemon(case.config("stop")) as daemon:
-        want, _ = replay(case.config("stop"), *files)
-        wait_for_rows(case.broker, want, 30, daemon, topics=OUTPUTS)
-        case.broker.delete_topic(TOPIC)
-        daemon.wait_said("there is no such topic or partition", 30, count=2)
-        daemon.pause()
-        create_topic(case.broker, TOPIC, 2)
+        case.replace_topic(daemon, files)
         for partition, file in enumerate(files):
             case.broker.produce(TOPIC, file, "--partition", partition)
         files += [case.produce(0, 5), case.produce(1, 5)]

@@ -79,8 +79,7 @@ def audit(config):
 
 def test():
     rng = random.Random(SEED)
-    with (tempfile.TemporaryDirectory() as name, Broker() as broker,
-          Redis() as redis):
+    with tempfile.TemporaryDirectory() as name, Broker() as broker, Redis() as redis:
         folder = Path(name)
         create_inputs(broker)
         generate(*FEED, "--out", folder / "events.ndjson")
