@@ -208,9 +208,12 @@ static void compare_topic(struct comparison *comparison, const char *name)
 		const struct sim_record *newest = &log->records[greatest[i]];
 		if (revision_of(record) >= revision_of(newest))
 			newest = record;
-		if (record->next != SIM_LAST)
+		if (record->next != SIM_LAST) {
 			greatest[record->next] = (size_t)(newest - log->records);
-		else if (compare_row(comparison, record->key, record->value, false) && newest != record)
+			continue;
+		}
+		compare_row(comparison, record->key, record->value, false);
+		if (newest != record)
 			compare_row(comparison, newest->key, newest->value, false);
 		if (comparison->is_wrong && comparison->is_verbose)
 			print_records(log, record->key);
